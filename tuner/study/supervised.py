@@ -1,0 +1,274 @@
+"""Supervised training as a task: plain functions, an Optax optimizer, arrays.
+
+The optimizer is built inside the trace from traced hyperparameters and a scalar rate,
+so that every Optax optimizer works unmodified and one program serves all its settings.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from tuner.study.data import Arrays
+from tuner.study.hyperparams import Hyperparams
+from tuner.study.task import Metrics, Sum, Task, Variables
+
+EVALUATION_BATCH = 1024  # examples; bounds what an evaluation needs in every lane
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class SupervisedState:
+    """What a supervised step carries on."""
+
+    variables: Any  # params, or Variables(params, extra)
+    optimizer: Any
+
+
+class SupervisedTask(Task):
+    """Train parameters on batches of examples, by gradients of a loss.
+
+    Every function is written about one trial. Where `init` returns
+    `Variables(params, extra)`, `loss` and `evaluate` get the variables, `loss` returns
+    `(loss, metrics, tally)`, and `advance` folds the tally into `extra`.
+
+    Args:
+        init: `(key, hyperparams) -> params`, any pytree.
+        loss: `(key, hyperparams, params, batch) -> (loss, metrics)`: a scalar mean over
+            the batch, and a dictionary of scalars to record.
+        evaluate: `(key, hyperparams, params, batch) -> metrics`, means over the batch's
+            examples, or `Sum`s.
+        optimizer: `(hyperparams, learning_rate) -> optax.GradientTransformation`.
+        train: the training examples; None for a loss that needs none (`batch` is None
+            then, and `examples_per_step` says what a step counts as).
+        valid: the examples whose metrics are named `valid/...`.
+        batch_size: examples in a batch, unless the space declares it.
+        evaluate_on: further sets by name, `{"train": ...}`: metrics `train/...`.
+        advance: `(hyperparams, extra, tally) -> extra`, after each update.
+        augment: `(key, hyperparams, batch) -> batch`, on training batches only.
+        shared: a pytree that `init`, `loss` and `evaluate` get as `shared=`; the same
+            for all trials, in no gradient, optimizer state or snapshot.
+        summarize: `(totals) -> metrics`, from the added-up `Sum`s of a whole set.
+        examples_per_step: see `train`.
+
+    Raises:
+        ValueError: for arguments that contradict one another.
+    """
+
+    def __init__(
+        self,
+        *,
+        init: Callable[..., Any],
+        loss: Callable[..., tuple],
+        evaluate: Callable[..., Metrics],
+        optimizer: Callable[[Hyperparams, Any], Any],
+        train: Arrays | None,
+        valid: Arrays | None = None,
+        batch_size: int | None = None,
+        evaluate_on: Mapping[str, Arrays] | None = None,
+        advance: Callable[..., Any] | None = None,
+        augment: Callable[..., Any] | None = None,
+        shared: Any = None,
+        summarize: Callable[[Mapping[str, Any]], Metrics] | None = None,
+        examples_per_step: int | None = None,
+    ) -> None:
+        sets = ({} if valid is None else {"valid": valid}) | dict(evaluate_on or {})
+        _check(train, sets, valid, batch_size, examples_per_step)
+        self.functions = _Functions(
+            init, loss, evaluate, optimizer, advance, augment, summarize
+        )
+        self.train = train
+        self.batch_size = batch_size
+        self.examples_per_step = examples_per_step or 1
+        self.data = {
+            "sets": {name: arrays.tree for name, arrays in sets.items()},
+            "shared": {} if shared is None else {"shared": shared},
+        }
+
+    def init(self, key: jax.Array, hyperparams: Hyperparams) -> SupervisedState:
+        """Fresh variables and the optimizer's state for them."""
+        variables = self.functions.init(key, hyperparams, **self.data["shared"])
+        optimizer = self.functions.optimizer(hyperparams, 0.0)
+        return SupervisedState(variables, optimizer.init(_params(variables)))
+
+    def step(
+        self,
+        key: jax.Array,
+        hyperparams: Hyperparams,
+        state: SupervisedState,
+        *inputs: Any,
+    ) -> tuple[SupervisedState, Metrics]:
+        """One update by the gradient on one batch; the key is consumed."""
+        *batches, learning_rate = inputs
+        batch = batches[0] if batches else None
+        loss_key, augment_key = jax.random.split(key)
+        if self.functions.augment is not None:
+            batch = self.functions.augment(augment_key, hyperparams, batch)
+
+        def loss_of(params):
+            variables = _with_params(state.variables, params)
+            return self._loss(loss_key, hyperparams, variables, batch)
+
+        params = _params(state.variables)
+        (loss, (metrics, tally)), gradient = jax.value_and_grad(loss_of, has_aux=True)(
+            params
+        )
+        optimizer = optax.with_extra_args_support(
+            self.functions.optimizer(hyperparams, learning_rate)
+        )
+        updates, optimizer_state = optimizer.update(
+            gradient,
+            state.optimizer,
+            params,
+            value=loss,
+            obj_fn=lambda params: loss_of(params)[0],
+        )
+        variables = _with_params(state.variables, optax.apply_updates(params, updates))
+        variables = self._advance(hyperparams, variables, tally)
+        norms = {
+            "grad_norm": optax.tree.norm(gradient),
+            "update_norm": optax.tree.norm(updates),
+        }
+        return SupervisedState(variables, optimizer_state), {
+            "loss": loss,
+            **norms,
+            **metrics,
+        }
+
+    def evaluate(
+        self, key: jax.Array, hyperparams: Hyperparams, state: SupervisedState
+    ) -> Metrics:
+        """The metrics of every evaluation set, exact whatever the batches."""
+        metrics = {}
+        for name, tree in self.data["sets"].items():
+            of_set = self._evaluate_set(key, hyperparams, state.variables, tree)
+            metrics |= {f"{name}/{metric}": value for metric, value in of_set.items()}
+        return metrics
+
+    def kept(self, state: SupervisedState) -> Any:
+        """The variables: an optimizer's state is of no use to who reads the best."""
+        return state.variables
+
+    def _loss(self, key, hyperparams, variables, batch):
+        out = self.functions.loss(
+            key, hyperparams, variables, batch, **self.data["shared"]
+        )
+        expected = 3 if isinstance(variables, Variables) else 2
+        if not (isinstance(out, tuple) and len(out) == expected):
+            form = "(loss, metrics, tally)" if expected == 3 else "(loss, metrics)"
+            raise TypeError(
+                f"loss must return {form} where init returns "
+                f"{'Variables' if expected == 3 else 'plain params'}, but got "
+                f"{_form(out)}"
+            )
+        loss, metrics, *tally = out
+        return loss, (metrics, tally[0] if tally else None)
+
+    def _advance(self, hyperparams, variables, tally):
+        if not isinstance(variables, Variables) or self.functions.advance is None:
+            return variables
+        extra = self.functions.advance(hyperparams, variables.extra, tally)
+        return Variables(variables.params, extra)
+
+    def _evaluate_set(self, key, hyperparams, variables, tree):
+        """Full batches in a scan and the remainder by itself, each by its share."""
+        total = len(jax.tree.leaves(tree)[0])
+        size = min(total, EVALUATION_BATCH)
+        full = total // size
+
+        def parts(index, batch):
+            metrics = self.functions.evaluate(
+                jax.random.fold_in(key, index),
+                hyperparams,
+                variables,
+                batch,
+                **self.data["shared"],
+            )
+            examples = len(jax.tree.leaves(batch)[0])
+            return _weighted(metrics, examples / total)
+
+        def body(sums, item):
+            return jax.tree.map(jnp.add, sums, parts(*item)), None
+
+        batches = jax.tree.map(
+            lambda a: a[: full * size].reshape(full, size, *a.shape[1:]), tree
+        )
+        sums = parts(0, jax.tree.map(lambda a: a[0], batches))
+        if full > 1:
+            rest = jax.tree.map(lambda a: a[1:], batches)
+            sums, _ = jax.lax.scan(body, sums, (jnp.arange(1, full), rest))
+        if total % size:
+            remainder = jax.tree.map(lambda a: a[full * size :], tree)
+            sums, _ = body(sums, (full, remainder))
+        return self._finish(sums)
+
+    def _finish(self, sums):
+        means, totals = sums
+        if self.functions.summarize is not None:
+            totals = self.functions.summarize(totals)
+        return {**means, **totals}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Functions:
+    """What the user wrote, apart from the methods that call it."""
+
+    init: Callable[..., Any]
+    loss: Callable[..., tuple]
+    evaluate: Callable[..., Metrics]
+    optimizer: Callable[..., Any]
+    advance: Callable[..., Any] | None
+    augment: Callable[..., Any] | None
+    summarize: Callable[..., Metrics] | None
+
+
+def _check(train, sets, valid, batch_size, examples_per_step):
+    if train is None and examples_per_step is None:
+        raise ValueError(
+            "a task without training examples must say what a step counts as: "
+            "examples_per_step="
+        )
+    if train is None and batch_size is not None:
+        raise ValueError(f"batch_size={batch_size} needs train=, but it is None")
+    if train is not None and examples_per_step is not None:
+        raise ValueError(
+            "examples_per_step is for tasks without batches, but train= is given: "
+            "a step counts as its batch_size"
+        )
+    if train is not None and not 0 < (batch_size or 1) <= len(train):
+        raise ValueError(
+            "`0 < batch_size <= number of training examples` must hold, but got "
+            f"(batch_size={batch_size}, examples={len(train)})"
+        )
+    if not sets:
+        raise ValueError(
+            "a task needs examples to be judged on: pass valid=tuner.Arrays(...)"
+        )
+    if valid is not None and sets["valid"] is not valid:
+        raise ValueError("evaluate_on names a set `valid`, but valid= is given too")
+
+
+def _params(variables):
+    return variables.params if isinstance(variables, Variables) else variables
+
+
+def _with_params(variables, params):
+    if isinstance(variables, Variables):
+        return Variables(params, variables.extra)
+    return params
+
+
+def _weighted(metrics, weight):
+    """Means times the batch's share of the examples; totals as they are."""
+    means = {k: v * weight for k, v in metrics.items() if not isinstance(v, Sum)}
+    totals = {k: v.total for k, v in metrics.items() if isinstance(v, Sum)}
+    return means, totals
+
+
+def _form(out):
+    if isinstance(out, tuple):
+        return f"a tuple of {len(out)}"
+    return f"a {type(out).__name__}"

@@ -1,0 +1,103 @@
+"""What the engine knows of a thing that can be trained: init, step, evaluate.
+
+A task is written about *one* trial. Everything a step carries on is its state,
+everything it only reports is its metrics; the two never mix. The engine makes the keys,
+draws the batches, feeds the learning rate, and calls these three functions inside one
+compiled program.
+"""
+
+import abc
+import copy
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import jax
+
+from tuner.study.data import Arrays
+from tuner.study.hyperparams import Hyperparams
+
+State = Any
+Metrics = Mapping[str, Any]
+
+
+class Task(abc.ABC):
+    """Anything that can be trained step by step, for one trial.
+
+    Attributes:
+        data: a pytree of arrays that the task's functions read as `self.data`. Inside
+            the program it is an argument, never a constant.
+        train: examples of which every step gets a batch, or None.
+        batch_size: examples in a batch; None where `train` is None, or where the space
+            declares `batch_size` as a hyperparameter.
+        examples_per_step: what a step without batches counts as, for the accounting.
+    """
+
+    data: Any = None
+    train: Arrays | None = None
+    batch_size: int | None = None
+    examples_per_step: int = 1
+
+    @abc.abstractmethod
+    def init(self, key: jax.Array, hyperparams: Hyperparams) -> State:
+        """The state before the first step."""
+
+    @abc.abstractmethod
+    def step(
+        self, key: jax.Array, hyperparams: Hyperparams, state: State, *inputs: Any
+    ) -> tuple[State, Metrics]:
+        """One update: `step(key, hyperparams, state, [batch,] learning_rate)`.
+
+        The batch is there where the task has training data. The metrics are scalars;
+        `loss` is one of them, and a trial is broken from the first step whose `loss`
+        (or `update_norm`, where it is reported) is not finite.
+        """
+
+    @abc.abstractmethod
+    def evaluate(
+        self, key: jax.Array, hyperparams: Hyperparams, state: State
+    ) -> Metrics:
+        """Scalars that judge a state; a name without a set gets `valid/` before it.
+
+        The key is the same for all trials and steps, so that evaluations that sample
+        stay comparable.
+        """
+
+    def kept(self, state: State) -> Any:
+        """The part of a state that is kept at its best evaluation (default: all)."""
+        return state
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Variables:
+    """Parameters and what is carried beside them without a gradient.
+
+    Batch statistics, a routing bias, an average of the weights: `init` returns
+    `Variables(params, extra)`, `loss` returns a tally beside its metrics, and `advance`
+    folds the mean tally of a step into `extra` after each update.
+    """
+
+    params: Any
+    extra: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Sum:
+    """A total over the examples of a batch, added up over a whole evaluation set.
+
+    For metrics that are no mean over examples (F1, AUC by counts, the number correct).
+    """
+
+    total: Any
+
+
+TaskT = TypeVar("TaskT", bound=Task)
+
+
+def bind(task: TaskT, data: Any) -> TaskT:
+    """The same task, reading other data: inside a program, the program's argument."""
+    bound = copy.copy(task)
+    object.__setattr__(bound, "data", data)
+    return bound
