@@ -1,0 +1,225 @@
+import shutil
+import sqlite3
+from contextlib import closing
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuner.store import database
+from tuner.store.durable import DamagedError
+from tuner.store.ledger import FileRow, Place
+from tuner.store.snapshots import Entry
+
+FIGURES = {"seconds": 1.5, "compilations": {"g0": 1}}
+PART = FileRow(path="metrics/train/000001.parquet", rows=3, sha256={"a": "b"}, empty={})
+
+
+def snapshot(number: int) -> FileRow:
+    return FileRow(path=f"snapshots/{number}", rows=1, sha256={"a": "b"}, empty={})
+
+
+def place(trial: int, what: str, step: int, number: int) -> Place:
+    entry = Entry(trial=trial, what=what, step=step)
+    return Place(entry, f"snapshots/{number}", 0)
+
+
+def commit(directory, number=1, trials=(), files=(), places=(), figures=FIGURES):
+    with database.writing(directory) as connection:
+        database.record_commit(
+            connection,
+            number=number,
+            trials=trials,
+            files=files,
+            places=places,
+            figures=figures,
+        )
+
+
+@pytest.fixture
+def run(tmp_path, row):
+    """The directory of a run with one commit."""
+    files = [PART, snapshot(1)]
+    commit(tmp_path, 1, [row(1), row(2)], files, [place(1, "best", 5, number=1)])
+    return tmp_path
+
+
+def test_what_was_recorded_is_read(run, row):
+    ledger = database.read(run)
+    assert ledger.number == 1
+    assert ledger.trials == (row(1), row(2))
+    assert ledger.files == {PART.path: PART, "snapshots/1": snapshot(1)}
+    assert ledger.entries == (place(1, "best", 5, number=1),)
+    assert ledger.figures == FIGURES
+
+
+def test_there_is_none_before_a_writer(tmp_path):
+    assert database.read(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_there_is_none_in_the_file_of_a_writer_killed_at_birth(tmp_path):
+    (tmp_path / "trials.sqlite").touch()
+    assert database.read(tmp_path) is None
+
+
+def test_a_new_one_is_empty(tmp_path):
+    with database.writing(tmp_path):
+        ledger = database.read(tmp_path)
+    assert (ledger.number, ledger.trials, dict(ledger.files)) == (0, (), {})
+
+
+REALS = st.none() | st.floats(allow_nan=False)
+VALUES = st.none() | st.booleans() | st.integers() | st.text() | REALS
+
+
+@settings(max_examples=50)  # each is a commit to the disk
+@given(
+    best_objective=REALS,
+    final_objective=REALS,
+    parent=st.none() | st.integers(0, 2**31),
+    hyperparams=st.dictionaries(st.text(), VALUES, max_size=3).filter(
+        lambda d: all(abs(v) != float("inf") for v in d.values() if type(v) is float)
+    ),
+    note=st.text(st.characters(codec="utf-8")),
+)
+def test_any_trial_comes_back(tmp_path_factory, row, **changes):
+    directory = tmp_path_factory.mktemp("run")
+    commit(directory, trials=[row(1, **changes)])
+    assert database.read(directory).trials == (row(1, **changes),)
+
+
+@pytest.mark.parametrize("number", [-0.0, 1.0, 5e-324, float("inf"), float("-inf")])
+def test_a_number_that_sqlite_stores_otherwise_comes_back(tmp_path, row, number):
+    commit(tmp_path, trials=[row(1, best_objective=number)])
+    assert database.read(tmp_path).trials[0].best_objective == number
+
+
+def test_an_objective_that_is_no_number_comes_back_as_none(tmp_path, row):
+    commit(tmp_path, trials=[row(1, final_objective=float("nan"))])
+    assert database.read(tmp_path).trials[0].final_objective is None
+
+
+def test_a_trial_replaces_its_row(run, row):
+    done = row(1, status="complete", step=100)
+    commit(run, 2, [done])
+    assert database.read(run).trials == (done, row(2))
+
+
+def test_a_state_replaces_the_one_of_its_kind(run):
+    newer = place(1, "best", 9, number=2)
+    commit(run, 2, files=[snapshot(2)], places=[newer, place(1, "last", 9, number=2)])
+    assert database.read(run).entries == (newer, place(1, "last", 9, number=2))
+
+
+def test_a_snapshot_is_forgotten_once_no_state_lies_in_it(run):
+    newer = place(1, "best", 9, number=2)
+    commit(run, 2, files=[snapshot(2)], places=[newer])
+    assert database.read(run).files.keys() == {PART.path, "snapshots/2"}
+
+
+def test_running_states_last_until_the_next_commit(run):
+    running = place(2, "running", 7, number=2)
+    commit(run, 2, files=[snapshot(2)], places=[running])
+    assert running in database.read(run).entries
+    commit(run, 3)
+    assert running not in database.read(run).entries
+
+
+def test_files_named_between_commits_leave_the_rest_as_it_was(run):
+    before = database.read(run)
+    with database.writing(run) as connection:
+        database.add_files(connection, [snapshot(7)])
+    after = database.read(run)
+    assert after.files == before.files | {"snapshots/7": snapshot(7)}
+    assert (after.number, after.figures) == (before.number, before.figures)
+
+
+def test_a_transaction_that_fails_changes_nothing(run, row):
+    before = database.read(run)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        commit(run, 2, [row(3)], figures={"seconds": float("nan")})
+    assert database.read(run) == before
+
+
+def test_no_journal_and_no_wal_is_left(run):
+    assert [path.name for path in run.iterdir()] == ["trials.sqlite"]
+
+
+def test_reading_writes_nothing(run):
+    before = (run / "trials.sqlite").stat()
+    database.read(run)
+    assert (run / "trials.sqlite").stat().st_mtime_ns == before.st_mtime_ns
+    assert [path.name for path in run.iterdir()] == ["trials.sqlite"]
+
+
+def test_a_read_only_copy_is_read(run, tmp_path_factory):
+    copy = tmp_path_factory.mktemp("copies") / "run"
+    shutil.copytree(run, copy)
+    for path in (copy / "trials.sqlite", copy):
+        path.chmod(path.stat().st_mode & ~0o222)
+    assert database.read(copy) == database.read(run)
+
+
+def test_a_copy_of_a_ledger_in_mid_transaction_is_as_before_it(run, row, tmp_path):
+    """The copy's journal is hot: it must be rolled back, as after a kill."""
+    before = database.read(run)
+    (tmp_path / "copy").mkdir()
+    with closing(sqlite3.connect(run / "trials.sqlite")) as writer:
+        writer.execute("pragma cache_size = 1")  # spills to the file at once
+        writer.execute("update trials set note = hex(zeroblob(9999))")
+        writer.execute("update files set sha256 = hex(zeroblob(9999))")
+        for path in run.glob("trials.sqlite*"):
+            shutil.copy(path, tmp_path / "copy")
+    assert (tmp_path / "copy" / "trials.sqlite-journal").exists()
+    assert database.read(tmp_path / "copy") == before
+
+
+def test_no_flipped_bit_gives_other_numbers(run, flip):
+    path, before = run / "trials.sqlite", database.read(run)
+    noticed = 0
+    for bit in np.random.default_rng(0).integers(8 * path.stat().st_size, size=300):
+        flip(path, int(bit))
+        try:
+            assert database.read(run) == before  # most of a page is unused
+        except DamagedError:
+            noticed += 1
+        flip(path, int(bit))
+    assert noticed > 15
+
+
+def change(run, statement: str) -> None:
+    with closing(sqlite3.connect(run / "trials.sqlite")) as connection, connection:
+        connection.execute(statement)
+
+
+def test_a_changed_row_is_refused(run):
+    change(run, "update trials set step = 99 where trial = 2")
+    message = (
+        "`.*/trials.sqlite` has a row of `trials` that does not match its checksum,"
+        " so the row of 2 cannot be read"
+    )
+    with pytest.raises(DamagedError, match=message):
+        database.read(run)
+
+
+def test_a_lost_row_is_noticed(run):
+    change(run, "delete from trials where trial = 2")
+    with pytest.raises(DamagedError, match="must hold 2 rows in `trials`, but holds 1"):
+        database.read(run)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    (tmp_path / "trials.sqlite").write_bytes(b"not a database" * 100)
+    with pytest.raises(DamagedError, match=r"is no sound database \(file is not a"):
+        database.read(tmp_path)
+
+
+def test_another_format_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "FORMAT", 2)
+    commit(tmp_path)
+    monkeypatch.undo()
+    message = "the ledger's format must be 1, but `.*` has format 2; read it with"
+    with pytest.raises(ValueError, match=message):
+        database.read(tmp_path)

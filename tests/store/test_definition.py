@@ -1,0 +1,63 @@
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuner.store import definition
+from tuner.store.durable import DamagedError, make_folders
+
+STUDY = {"name": "digits", "rounds": [{"trials": 63}], "seed": 0, "low": 1e-4}
+
+
+@pytest.fixture
+def run(tmp_path):
+    make_folders(tmp_path, ["tmp"])
+    return tmp_path
+
+
+def test_what_was_written_is_read(run):
+    definition.write(run, STUDY)
+    assert definition.read(run) == STUDY
+
+
+def test_it_is_json_for_any_tool(run):
+    definition.write(run, STUDY)
+    assert json.loads((run / "study.json").read_text()).items() >= STUDY.items()
+
+
+def test_a_later_definition_replaces_it(run):
+    definition.write(run, STUDY)
+    definition.write(run, STUDY | {"seed": 1})
+    assert definition.read(run)["seed"] == 1
+
+
+@given(bit=st.integers(0, 8 * 200))
+def test_no_flipped_bit_gives_another_definition(tmp_path_factory, flip, bit):
+    run = tmp_path_factory.mktemp("run")
+    make_folders(run, ["tmp"])
+    definition.write(run, STUDY)
+    flip(run / "study.json", bit)
+    with contextlib.suppress(DamagedError):
+        assert definition.read(run) == STUDY  # a blank became another blank
+
+
+def test_a_changed_definition_is_refused(run):
+    definition.write(run, STUDY)
+    text = (run / "study.json").read_text()
+    (run / "study.json").write_text(text.replace("63", "64"))
+    message = r"study.json` does not match its sha256, so the study's definition"
+    with pytest.raises(DamagedError, match=message):
+        definition.read(run)
+
+
+def test_a_broken_definition_is_refused(run):
+    (run / "study.json").write_text("{")
+    with pytest.raises(DamagedError, match=r"study.json` is no sound JSON \("):
+        definition.read(run)
+
+
+def test_a_number_that_json_lacks_is_refused(run):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        definition.write(run, {"low": float("nan")})

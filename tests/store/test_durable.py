@@ -1,0 +1,116 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuner.store import durable
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    durable.make_folders(tmp_path / "run", ["tmp", "metrics/train", "snapshots"])
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def order(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What was flushed and what was moved, in order."""
+    order = []
+    flush, replace = durable.flush, Path.replace
+    monkeypatch.setattr(
+        durable, "flush", lambda path: (order.append(("flush", path.name)), flush(path))
+    )
+    monkeypatch.setattr(
+        Path,
+        "replace",
+        lambda self, to: (order.append(("move", self.name)), replace(self, to)),
+    )
+    return order
+
+
+def test_a_written_file_holds_its_bytes(run):
+    durable.write_durably(run, "metrics/train/000001.parquet", b"rows")
+    assert (run / "metrics/train/000001.parquet").read_bytes() == b"rows"
+
+
+def test_a_written_file_comes_with_its_sha256(run):
+    sha256 = durable.write_durably(run, "study.json", b"rows")
+    assert sha256 == {"study.json": hashlib.sha256(b"rows").hexdigest()}
+
+
+def test_a_written_file_replaces_an_earlier_one(run):
+    durable.write_durably(run, "study.json", b"old")
+    durable.write_durably(run, "study.json", b"new")
+    assert (run / "study.json").read_bytes() == b"new"
+
+
+def test_a_file_is_flushed_then_moved_then_its_folder_flushed(run, order):
+    durable.write_durably(run, "metrics/train/1", b"rows")
+    assert order == [
+        ("flush", "metrics-train-1"),
+        ("move", "metrics-train-1"),
+        ("flush", "train"),
+    ]
+
+
+def test_all_in_a_folder_is_flushed_before_it_moves(run, order):
+    _draft_folder(run)
+    durable.publish(run, "snapshots/1")
+    moved = order.index(("move", "snapshots-1"))
+    assert {name for _, name in order[:moved]} == {"snapshots-1", "a", "inner", "b"}
+    assert order[moved + 1 :] == [("flush", "snapshots")]
+
+
+def test_a_published_folder_comes_with_the_sha256_of_each_file(run):
+    _draft_folder(run)
+    assert durable.publish(run, "snapshots/1") == {
+        "snapshots/1/a": hashlib.sha256(b"A").hexdigest(),
+        "snapshots/1/inner/b": hashlib.sha256(b"B").hexdigest(),
+    }
+
+
+def test_nothing_is_left_of_a_draft(run):
+    _draft_folder(run)
+    durable.publish(run, "snapshots/1")
+    assert list((run / "tmp").iterdir()) == []
+
+
+def test_a_file_as_it_was_written_is_read(run):
+    sha256 = durable.write_durably(run, "study.json", b"rows")
+    data = durable.read_verified(run, "study.json", sha256["study.json"], "rows")
+    assert data == b"rows"
+
+
+@given(data=st.binary(min_size=1, max_size=64), bit=st.integers(0, 511))
+def test_any_flipped_bit_is_noticed(tmp_path_factory, flip, data, bit):
+    folder = tmp_path_factory.mktemp("flipped")
+    (folder / "file").write_bytes(data)
+    flip(folder / "file", bit)
+    sha256 = hashlib.sha256(data).hexdigest()
+    with pytest.raises(durable.DamagedError):
+        durable.read_verified(folder, "file", sha256, "rows")
+
+
+def test_a_damaged_file_is_named_with_what_is_lost(run):
+    (run / "study.json").write_bytes(b"rows")
+    message = (
+        "`.*/study.json` does not match its sha256, so 3 rows cannot be read;"
+        " put the file back from a copy of the run"
+    )
+    with pytest.raises(durable.DamagedError, match=message) as caught:
+        durable.read_verified(run, "study.json", "0" * 64, "3 rows")
+    assert (caught.value.path, caught.value.lost) == (run / "study.json", "3 rows")
+
+
+def test_a_missing_file_is_damage(run):
+    with pytest.raises(durable.DamagedError, match=r"`.*/part` is missing, so 3 rows"):
+        durable.read_verified(run, "part", "0" * 64, "3 rows")
+
+
+def _draft_folder(run: Path) -> None:
+    work = durable.draft(run, "snapshots/1")
+    (work / "inner").mkdir(parents=True)
+    (work / "a").write_bytes(b"A")
+    (work / "inner" / "b").write_bytes(b"B")

@@ -1,0 +1,235 @@
+"""A writer killed at any point of a run, and what is found on the disk thereafter.
+
+A point lies before every flush, move and removal of a file and before every transaction
+of the ledger; after one is before the next. What is tested is the order of things, not
+the disk, nor Orbax: a flush does nothing here, and a snapshot is NumPy files.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tuner.store import database, durable, reader, snapshots
+from tuner.store.writer import Commit, Writer
+
+pytestmark = pytest.mark.slow
+
+SCHEMA = {"trial": pl.Int32, "step": pl.Int32, "loss": pl.Float32}
+
+
+class PowerCut(BaseException):
+    """Nobody catches it, nobody tidies up."""
+
+
+class Points:
+    """Counts the points of a run, and cuts the power at one of them."""
+
+    def __init__(self) -> None:
+        self.passed = self.acknowledged = 0
+        self.cut_at: int | None = None
+
+    def before(self, function: Callable) -> Callable:
+        def wrapped(*args, **options):
+            if self.passed == self.cut_at:
+                raise PowerCut
+            self.passed += 1
+            result = function(*args, **options)
+            self.acknowledged += function is RECORD
+            return result
+
+        return wrapped
+
+
+RECORD = database.record_commit
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What was found after a power cut at `point`."""
+
+    point: int
+    acknowledged: int
+    found: dict[str, Any]
+    rows_of_a_glob: list[tuple]
+    strangers: set[str]
+    end: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def story(row, stack, frame) -> list[Commit]:
+    return [
+        Commit(
+            train=frame([1, 2], range(1, 4)),
+            valid=frame([1, 2], range(3, 4)),
+            trials=[row(1, step=3), row(2, step=3)],
+            running=[stack("running", {1: 3, 2: 3})],
+        ),
+        Commit(
+            train=frame([1, 2], range(4, 7)),
+            trials=[row(1, step=6, status="complete"), row(2, step=6)],
+            kept=[stack("best", {1: 4}), stack("last", {1: 6})],
+            running=[stack("running", {2: 6})],
+            figures={"seconds": 2.0},
+        ),
+        Commit(
+            train=frame([2], range(7, 10)),
+            valid=frame([2], range(9, 10)),
+            trials=[row(2, step=9, status="complete")],
+            kept=[stack("best", {2: 8}), stack("best", {1: 5})],
+        ),
+    ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_disk_and_no_orbax():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(durable, "flush", lambda path: None)
+        patch.setattr(snapshots, "save", _save)
+        patch.setattr(snapshots, "load", _load)
+        yield
+
+
+@pytest.fixture(scope="module")
+def points(no_disk_and_no_orbax):
+    points = Points()
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in [
+            (durable, "flush"),
+            (Path, "replace"),
+            (Path, "unlink"),
+            (shutil, "rmtree"),
+            (database, "add_files"),
+            (database, "record_commit"),
+        ]:
+            patch.setattr(module, name, points.before(getattr(module, name)))
+        yield points
+
+
+@pytest.fixture(scope="module")
+def history(story, tmp_path_factory) -> list[dict[str, Any]]:
+    """What an uninterrupted run leaves after each commit."""
+    directory = tmp_path_factory.mktemp("uninterrupted")
+    states = [_contents(directory)]
+    for number in range(len(story)):
+        _go_on(directory, story[: number + 1])
+        states.append(_contents(directory))
+    return states
+
+
+@pytest.fixture(scope="module")
+def cuts(story, points, tmp_path_factory) -> list[Cut]:
+    """The power cut at every point of a run; each time the run is then finished."""
+    cuts = []
+    while True:
+        directory = tmp_path_factory.mktemp("cut")
+        points.passed, points.acknowledged, points.cut_at = 0, 0, len(cuts)
+        try:
+            _go_on(directory, story)
+        except PowerCut:
+            points.cut_at = None
+            cuts.append(_aftermath(directory, story, points, len(cuts)))
+        else:
+            points.cut_at = None
+            return cuts
+
+
+def test_there_are_many_points(cuts):
+    assert len(cuts) > 50
+
+
+def test_what_was_acknowledged_is_there_and_nothing_else(cuts, history):
+    for cut in cuts:
+        assert cut.found == history[cut.acknowledged], cut
+
+
+def test_no_stranger_with_a_glob_sees_a_row_twice(cuts):
+    for cut in cuts:
+        assert len(cut.rows_of_a_glob) == len(set(cut.rows_of_a_glob)), cut
+
+
+def test_nothing_unnamed_is_left_once_reopened(cuts):
+    for cut in cuts:
+        assert cut.strangers == set(), cut
+
+
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(cuts, history):
+    for cut in cuts:
+        assert cut.end == history[-1], cut
+
+
+def _go_on(directory: Path, story: list[Commit]) -> None:
+    with Writer(directory) as writer:
+        writer.write_definition({"name": "digits"})
+        writer.fix_schemas(train=SCHEMA, valid=SCHEMA)
+        for commit in story[reader.read_ledger(directory).number :]:
+            writer.commit(commit)
+
+
+def _aftermath(directory: Path, story: list[Commit], points: Points, point: int) -> Cut:
+    acknowledged = points.acknowledged
+    found = _contents(directory)
+    rows = _rows_of_a_glob(directory)
+    Writer(directory).close()
+    strangers = _strangers(directory)
+    _go_on(directory, story)
+    return Cut(point, acknowledged, found, rows, strangers, _contents(directory))
+
+
+def _contents(directory: Path) -> dict[str, Any]:
+    """All that a reader finds, as plain values."""
+    try:
+        ledger = reader.read_ledger(directory)
+    except FileNotFoundError:
+        return {"number": 0}
+    if ledger.number == 0:
+        return {"number": 0}
+    return {
+        "number": ledger.number,
+        "trials": ledger.trials,
+        "figures": ledger.figures,
+        "definition": reader.read_definition(directory),
+        "train": reader.read_table(directory, "train").rows(),
+        "valid": reader.read_table(directory, "valid").rows(),
+        "states": {
+            (entry.trial, entry.what): _state(directory, entry.trial, entry.what)
+            for entry, _, _ in ledger.entries
+        },
+    }
+
+
+def _state(directory: Path, trial: int, what: str) -> tuple[int, dict[str, list]]:
+    step, arrays = reader.read_state(directory, trial, what)
+    return step, {leaf: array.tolist() for leaf, array in arrays.items()}
+
+
+def _rows_of_a_glob(directory: Path) -> list[tuple]:
+    parts = sorted(directory.glob("metrics/train/*.parquet"))
+    if not parts:
+        return []
+    return pl.read_parquet(parts).select("trial", "step").rows()
+
+
+def _strangers(directory: Path) -> set[str]:
+    """Files that a sound run would not have."""
+    known = {"lock", "trials.sqlite", "study.json"}
+    for file in reader.read_ledger(directory).files.values():
+        known |= file.sha256.keys()
+    found = (path for path in directory.rglob("*") if path.is_file())
+    return {path.relative_to(directory).as_posix() for path in found} - known
+
+
+def _save(folder: Path, arrays) -> dict[str, Any]:
+    folder.mkdir()
+    for leaf, array in arrays.items():
+        np.save(folder / leaf.replace("/", "-"), array)
+    return {}
+
+
+def _load(folder: Path, empty) -> dict[str, np.ndarray]:
+    return {path.stem: np.load(path) for path in folder.glob("*.npy")}

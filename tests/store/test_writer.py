@@ -1,0 +1,207 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from tuner.store import durable
+from tuner.store.lock import LockedError
+from tuner.store.reader import read_definition, read_ledger, read_state, read_table
+from tuner.store.writer import Commit, Writer
+
+SCHEMA = {"trial": pl.Int32, "step": pl.Int32, "loss": pl.Float32}
+
+
+def snapshots(directory) -> list[str]:
+    return sorted(path.name for path in (directory / "snapshots").iterdir())
+
+
+def test_a_commit_brings_all_it_holds(tmp_path, writer, row, stack, frame):
+    train, valid = frame([1, 2], range(1, 4)), frame([1, 2], range(3, 4))
+    writer.commit(
+        Commit(
+            train=train,
+            valid=valid,
+            trials=[row(1), row(2)],
+            kept=[stack("best", {1: 2})],
+            running=[stack("running", {1: 3, 2: 3})],
+            figures={"seconds": 1.5},
+        )
+    )
+    ledger = read_ledger(tmp_path)
+    assert (ledger.number, ledger.figures) == (1, {"seconds": 1.5})
+    assert ledger.trials == (row(1), row(2))
+    assert read_table(tmp_path, "train").equals(train)
+    assert read_table(tmp_path, "valid").equals(valid)
+    assert read_state(tmp_path, 1, "best")[1]["step"] == 1002
+    assert read_state(tmp_path, 2, "running")[1]["step"] == 2003
+
+
+def test_commits_append_rows(tmp_path, writer, frame):
+    writer.commit(Commit(train=frame([1], range(1, 4))))
+    writer.commit(Commit(train=frame([1], range(4, 9))))
+    assert read_table(tmp_path, "train").equals(frame([1], range(1, 9)))
+
+
+def test_columns_may_come_in_any_order(tmp_path, writer, frame):
+    rows = frame([1], range(1, 4))
+    writer.commit(Commit(train=rows.select("loss", "step", "trial")))
+    assert read_table(tmp_path, "train").equals(rows)
+
+
+def test_a_frame_without_rows_makes_no_part(tmp_path, writer, frame):
+    writer.commit(Commit(train=frame([], range(0))))
+    assert read_ledger(tmp_path).files.keys() == {
+        "metrics/train/000000.parquet",
+        "metrics/valid/000000.parquet",
+    }
+
+
+def test_running_states_replace_those_before(tmp_path, writer, stack):
+    writer.commit(Commit(running=[stack("running", {1: 3}), stack("running", {2: 3})]))
+    assert snapshots(tmp_path) == ["000001-0", "000001-1"]
+    writer.commit(Commit(running=[stack("running", {1: 6})]))
+    assert snapshots(tmp_path) == ["000002-0"]
+
+
+def test_the_newest_state_of_a_kind_wins(tmp_path, writer, stack):
+    writer.commit(Commit(kept=[stack("last", {1: 3, 2: 3})]))
+    writer.commit(Commit(kept=[stack("last", {1: 6}), stack("last", {1: 7})]))
+    assert read_state(tmp_path, 1, "last")[0] == 7
+    assert read_state(tmp_path, 2, "last")[0] == 3
+
+
+def test_a_snapshot_stays_while_a_state_lies_in_it(tmp_path, writer, stack):
+    writer.commit(Commit(kept=[stack("last", {1: 3, 2: 3})]))
+    writer.commit(Commit(kept=[stack("last", {1: 6})]))
+    assert snapshots(tmp_path) == ["000001-0", "000002-0"]
+    writer.commit(Commit(kept=[stack("last", {2: 9})]))
+    assert snapshots(tmp_path) == ["000002-0", "000003-0"]
+
+
+def test_numbers_go_on_where_the_last_writer_ended(tmp_path):
+    for _ in range(2):
+        with Writer(tmp_path) as writer:
+            writer.commit(Commit())
+    assert read_ledger(tmp_path).number == 2
+
+
+def test_columns_are_fixed_for_later_writers(tmp_path, frame):
+    with Writer(tmp_path) as writer:
+        writer.fix_schemas(train=SCHEMA, valid=SCHEMA)
+    with Writer(tmp_path) as writer:
+        writer.commit(Commit(train=frame([1], range(1, 4))))
+        writer.fix_schemas(train=SCHEMA, valid=SCHEMA)
+    assert read_table(tmp_path, "train").height == 3
+
+
+def test_columns_fixed_again_and_otherwise_are_refused(writer):
+    message = "the columns of table `valid` must stay .* 'loss' is missing"
+    with pytest.raises(ValueError, match=message):
+        writer.fix_schemas(train=SCHEMA, valid={"trial": pl.Int32, "step": pl.Int32})
+
+
+def test_a_frame_that_does_not_fit_is_refused_and_nothing_written(
+    tmp_path, writer, stack, frame
+):
+    wide = frame([1], range(3)).cast({"loss": pl.Float64})
+    with pytest.raises(ValueError, match="'loss' is Float64 instead of Float32"):
+        writer.commit(Commit(train=wide, kept=[stack("best", {1: 1})]))
+    assert snapshots(tmp_path) == []
+
+
+def test_rows_before_their_columns_are_refused(tmp_path, frame):
+    message = "`train` must be fixed before its first row; call `fix_schemas`"
+    with Writer(tmp_path) as writer, pytest.raises(ValueError, match=message):
+        writer.commit(Commit(train=frame([1], range(3))))
+
+
+@pytest.mark.parametrize(
+    ("argument", "what"), [("kept", "running"), ("running", "best")]
+)
+def test_a_state_in_the_wrong_place_is_refused(stack, argument, what):
+    message = (
+        "`running` must hold all running states and no others, but got"
+        rf" \(trial=7, what='{what}'\) in `{argument}`"
+    )
+    with pytest.raises(ValueError, match=message):
+        Commit(**{argument: [stack(what, {7: 1})]})
+
+
+def test_a_writer_keeps_others_out(tmp_path, writer, monkeypatch):
+    monkeypatch.setattr("tuner.store.lock.PATIENCE_SECONDS", 0.0)
+    with pytest.raises(LockedError):
+        Writer(tmp_path)
+
+
+def test_a_closed_writer_lets_others_in(tmp_path):
+    Writer(tmp_path).close()
+    Writer(tmp_path).close()
+
+
+def test_a_writer_refused_for_damage_deletes_nothing_and_holds_no_lock(
+    tmp_path, writer, frame, flip
+):
+    writer.commit(Commit(train=frame([1], range(3))))
+    writer.close()
+    ledger = tmp_path / "trials.sqlite"
+    sound = ledger.read_bytes()
+    ledger.write_bytes(sound.replace(b"train/000001", b"train/000009"))
+    with pytest.raises(durable.DamagedError):
+        Writer(tmp_path)
+    ledger.write_bytes(sound)
+    with Writer(tmp_path):
+        assert read_table(tmp_path, "train").height == 3
+
+
+def test_what_no_row_names_is_swept_away(tmp_path):
+    Writer(tmp_path).close()
+    (tmp_path / "tmp/snapshots-000001-0").mkdir()
+    (tmp_path / "snapshots/000001-0").mkdir()
+    (tmp_path / "snapshots/000001-0/manifest").touch()
+    (tmp_path / "metrics/train/000001.parquet").touch()
+    Writer(tmp_path).close()
+    files = {path.name for path in tmp_path.rglob("*") if not path.is_dir()}
+    assert files == {"lock", "trials.sqlite"}
+
+
+def test_a_writer_goes_on_after_a_commit_that_failed(
+    tmp_path, writer, stack, frame, monkeypatch
+):
+    commit = Commit(train=frame([1], range(3)), kept=[stack("best", {1: 2})])
+
+    def full(*_):
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "write_durably", full)
+        with pytest.raises(OSError, match="No space left"):
+            writer.commit(commit)
+    assert read_ledger(tmp_path).number == 0
+    writer.commit(commit)
+    assert read_ledger(tmp_path).number == 1
+    assert snapshots(tmp_path) == ["000001-0"]
+
+
+def test_the_definition_comes_back(tmp_path, writer):
+    writer.write_definition({"name": "digits", "seed": 0})
+    assert read_definition(tmp_path) == {"name": "digits", "seed": 0}
+
+
+def test_a_number_of_numpy_is_refused(writer, row):
+    with pytest.raises(TypeError, match="float32 is not JSON serializable"):
+        writer.commit(Commit(trials=[row(1, schedule={"peak": np.float32(0.1)})]))
+
+
+def test_every_file_can_be_checked_by_other_tools(tmp_path, writer, stack, frame):
+    writer.commit(
+        Commit(train=frame([1], range(3)), running=[stack("running", {1: 2})])
+    )
+    named = {}
+    for file in read_ledger(tmp_path).files.values():
+        named |= file.sha256
+    present = {
+        path.relative_to(tmp_path).as_posix()
+        for folder in ("metrics", "snapshots")
+        for path in (tmp_path / folder).rglob("*")
+        if path.is_file()
+    }
+    assert named.keys() == present

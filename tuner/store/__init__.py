@@ -1,0 +1,1 @@
+"""What is kept: metric tables, snapshots and the ledger that acknowledges both."""

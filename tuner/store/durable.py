@@ -1,0 +1,102 @@
+"""Files that survive a power cut, and that do not lie when a bit has flipped.
+
+Everything but the ledger is prepared under `tmp/`, flushed to disk, hashed, and renamed
+to its place in one step, so that a file is there as a whole or not at all. No format of
+ours notices a flipped bit by itself: the sha256 is checked before anything is parsed.
+
+Paths are those the ledger holds: relative to the run's directory, with `/` between.
+"""
+
+import fcntl
+import hashlib
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+
+class DamagedError(RuntimeError):
+    """The file `path` is missing or not as it was written, so `lost` cannot be read."""
+
+    def __init__(self, path: Path, damage: str, lost: str) -> None:
+        super().__init__(
+            f"`{path}` {damage}, so {lost} cannot be read;"
+            " put the file back from a copy of the run"
+        )
+        self.path = path
+        self.lost = lost
+
+
+def write_durably(directory: Path, path: str, data: bytes) -> dict[str, str]:
+    """Writes a file and returns its sha256, by path, once all of it is on disk."""
+    draft(directory, path).write_bytes(data)
+    return publish(directory, path)
+
+
+def publish(directory: Path, path: str) -> dict[str, str]:
+    """Moves the draft of `path`, a file or a folder, to its place.
+
+    Returns:
+        The sha256 of each of its files, by path.
+    """
+    work, final = draft(directory, path), directory / path
+    written = [work, *sorted(work.rglob("*"))]
+    for each in written:
+        flush(each)
+    sha256 = {
+        PurePosixPath(path, file.relative_to(work)).as_posix(): _sha256(file)
+        for file in written
+        if file.is_file()
+    }
+    work.replace(final)
+    flush(final.parent)
+    return sha256
+
+
+def draft(directory: Path, path: str) -> Path:
+    """Where the file or folder `path` is prepared."""
+    return directory / "tmp" / path.replace("/", "-")
+
+
+def make_folders(directory: Path, folders: Iterable[str]) -> None:
+    """Makes the run's directory and the folders in it, durably."""
+    for folder in folders:
+        (directory / folder).mkdir(parents=True, exist_ok=True)
+        flush((directory / folder).parent)
+    flush(directory)
+    flush(directory.parent)
+
+
+def flush(path: Path) -> None:
+    """Returns when the file, or the list of names in the folder, is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if sys.platform == "darwin":  # fsync stops at the cache of the drive there
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        else:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_verified(directory: Path, path: str, sha256: str, lost: str) -> bytes:
+    """Returns the file's bytes; raises DamagedError if they are not those written.
+
+    Args:
+        directory: the run's directory.
+        path: the file.
+        sha256: what the ledger holds for it.
+        lost: what cannot be read without it, for the message.
+    """
+    try:
+        data = (directory / path).read_bytes()
+    except FileNotFoundError as error:
+        raise DamagedError(directory / path, "is missing", lost) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise DamagedError(directory / path, "does not match its sha256", lost)
+    return data
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

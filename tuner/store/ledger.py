@@ -1,0 +1,95 @@
+"""What the ledger says of a run: its trials, files, and states to restore."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from tuner.store.names import check_known
+from tuner.store.snapshots import Entry
+
+RESUMES = ("fresh", "exact")
+STATUSES = ("waiting", "running", "complete", "diverged", "stopped", "failed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRow:
+    """What the ledger says of a trial; an objective that is NaN comes back as None.
+
+    Attributes:
+        start_step: the step its own rows begin after: 0, or the branch step.
+        resume: `fresh`, or `exact`: the same computation as if trained from step 0.
+        max_train_steps: its horizon.
+        step: updates made so far.
+        combination: canonical text of the scientific combination.
+        schedule: its fields; none where the schedule is a plain function.
+        note: for people, such as the message of a failed trial.
+    """
+
+    trial: int
+    sample: int
+    replicate: int
+    round: int
+    group: str
+    parent: int | None
+    start_step: int
+    resume: str
+    status: str
+    max_train_steps: int
+    step: int
+    best_step: int | None = None
+    best_objective: float | None = None
+    final_objective: float | None = None
+    diverged_step: int | None = None
+    diverged_learning_rate: float | None = None
+    combination: str
+    hyperparams: Mapping[str, int | float | str | bool | None]
+    schedule: Mapping[str, Any]
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        check_known("resume", self.resume, RESUMES)
+        check_known("status", self.status, STATUSES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRow:
+    """What the ledger says of a part or a snapshot.
+
+    Attributes:
+        path: of the part's file or the snapshot's folder.
+        rows: of the part's table, or states in the snapshot.
+        sha256: of each of its files, by path.
+        empty: the snapshot's leaves without elements: {leaf: {shape, dtype}}.
+    """
+
+    path: str
+    rows: int
+    sha256: Mapping[str, str]
+    empty: Mapping[str, Any]
+
+
+class Place(NamedTuple):
+    """Where a state lies: row `row` of the snapshot `path`."""
+
+    entry: Entry
+    path: str
+    row: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    """All that was acknowledged up to one commit.
+
+    Attributes:
+        number: of the last commit; 0 before the first.
+        trials: in the order of their numbers.
+        figures: the run's accounting.
+        files: parts and snapshots, by path.
+        entries: the states that can be restored.
+    """
+
+    number: int
+    trials: tuple[TrialRow, ...]
+    figures: Mapping[str, Any]
+    files: Mapping[str, FileRow]
+    entries: tuple[Place, ...]

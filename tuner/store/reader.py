@@ -1,0 +1,136 @@
+"""Reads a run: any number of readers at any time, also of a copy or a read-only place.
+
+A reader takes no lock, writes and deletes nothing, and verifies all it reads: a file
+that is not as the ledger knows it is a DamagedError, never a wrong number. Parts are
+never removed under a reader; a snapshot can be, by the next commit, and then the ledger
+is read once more.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tuner.store import database, definition, durable, lock, snapshots, tables
+from tuner.store.ledger import Ledger, Place
+from tuner.store.names import check_known
+from tuner.store.snapshots import Stack
+
+
+class MissingStateError(LookupError):
+    """A trial keeps no such state."""
+
+
+def read_definition(directory: Path) -> dict[str, Any]:
+    """Returns the study's definition, as it was written."""
+    if not (directory / definition.NAME).exists():
+        raise _no_run(directory, definition.NAME)
+    return definition.read(directory)
+
+
+def read_ledger(directory: Path) -> Ledger:
+    """Returns all that was acknowledged up to the last commit."""
+    ledger = database.read(directory)
+    if ledger is None:
+        raise _no_run(directory, database.NAME)
+    return ledger
+
+
+def read_table(
+    directory: Path, name: str, ledger: Ledger | None = None
+) -> pl.DataFrame:
+    """Returns the table `train` or `valid`, sorted by trial and step."""
+    check_known("name", name, tables.NAMES)
+    ledger = ledger or read_ledger(directory)
+    parts = tables.read_parts(directory, name, ledger.files)
+    if not parts:
+        raise FileNotFoundError(
+            f"`{directory}` must have the columns of table `{name}` fixed, but they are"
+            " not yet; read it again when training has begun"
+        )
+    return pl.concat(parts).sort("trial", "step")
+
+
+def read_state(
+    directory: Path, trial: int, what: str, ledger: Ledger | None = None
+) -> tuple[int, dict[str, np.ndarray]]:
+    """Returns the step of a trial's state and its arrays, by path of the leaf.
+
+    Raises:
+        MissingStateError: the trial keeps no such state.
+        DamagedError: the snapshot is not as it was written.
+    """
+    check_known("what", what, snapshots.WHATS)
+    ledger = ledger or read_ledger(directory)
+    try:
+        return _read_state(directory, trial, what, ledger)
+    except (durable.DamagedError, OSError, ValueError):
+        # So fails, in one of these ways, what a commit removes while it is read.
+        newer = read_ledger(directory)
+        if newer.number == ledger.number:
+            raise
+        return _read_state(directory, trial, what, newer)
+
+
+def read_states(
+    directory: Path, what: str, ledger: Ledger | None = None
+) -> Iterator[Stack]:
+    """Yields all states of a kind, such as `running`, one snapshot after another."""
+    check_known("what", what, snapshots.WHATS)
+    ledger = ledger or read_ledger(directory)
+    lying = defaultdict(list)
+    for place in ledger.entries:
+        if place.entry.what == what:
+            lying[place.path].append(place)
+    for path, places in lying.items():
+        rows = [place.row for place in places]
+        arrays = _read_snapshot(directory, path, ledger)
+        yield Stack(
+            entries=tuple(place.entry for place in places),
+            arrays={leaf: array[rows] for leaf, array in arrays.items()},
+        )
+
+
+def is_running(directory: Path) -> bool:
+    """Whether a process writes this run now."""
+    return lock.is_held(directory)
+
+
+def _no_run(directory: Path, missing: str) -> FileNotFoundError:
+    return FileNotFoundError(
+        f"`{directory}` must hold a run, but has no {missing};"
+        f" make one: tuner run STUDY.py --dir {directory}"
+    )
+
+
+def _read_state(
+    directory: Path, trial: int, what: str, ledger: Ledger
+) -> tuple[int, dict[str, np.ndarray]]:
+    kept = {
+        place.entry.what: place
+        for place in ledger.entries
+        if place.entry.trial == trial
+    }
+    if what not in kept:
+        raise MissingStateError(_missing(trial, what, list(kept.values())))
+    entry, path, row = kept[what]
+    arrays = _read_snapshot(directory, path, ledger)
+    return entry.step, {leaf: array[row, ...].copy() for leaf, array in arrays.items()}
+
+
+def _missing(trial: int, what: str, kept: Sequence[Place]) -> str:
+    states = ", ".join(f"{entry.what!r} (step {entry.step})" for entry, _, _ in kept)
+    return f"trial {trial} keeps no state {what!r}; it keeps {states or 'none'}"
+
+
+def _read_snapshot(directory: Path, path: str, ledger: Ledger) -> dict[str, np.ndarray]:
+    file = ledger.files[path]
+    trials = [str(place.entry.trial) for place in ledger.entries if place.path == path]
+    lost = shorten(f"a state of trial {', '.join(trials)}", 80, placeholder=" ...")
+    for part, sha256 in file.sha256.items():
+        durable.read_verified(directory, part, sha256, lost)
+    return snapshots.load(directory / path, file.empty)

@@ -1,0 +1,164 @@
+"""The one writer of a run: everything a commit brings becomes durable, or none of it.
+
+A commit is snapshots, parts and ledger, in this order, so metrics never run ahead of
+the states they belong to; the ledger's transaction acknowledges it. What no row of the
+ledger names (the rest of a killed commit, states since replaced) is swept away, by the
+holder of the lock alone: a reader that tidied up would delete what is being written.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tuner.store import database, definition, durable, lock, snapshots, tables
+from tuner.store.ledger import FileRow, Place, TrialRow
+from tuner.store.snapshots import Stack
+from tuner.store.tables import Columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """What became true since the last commit, all of the same moment.
+
+    Attributes:
+        train: new rows of the table `train`.
+        valid: new rows of the table `valid`.
+        trials: inserted or replaced.
+        kept: states kept for good (best, last, branch); the newest of a kind wins.
+        running: states of the trials now training; they replace all earlier ones.
+        figures: the run's accounting, as JSON; it replaces the earlier one.
+    """
+
+    train: pl.DataFrame | None = None
+    valid: pl.DataFrame | None = None
+    trials: Sequence[TrialRow] = ()
+    kept: Sequence[Stack] = ()
+    running: Sequence[Stack] = ()
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, stacks in (("kept", self.kept), ("running", self.running)):
+            for entry in (entry for stack in stacks for entry in stack.entries):
+                if (entry.what == "running") != (name == "running"):
+                    raise ValueError(
+                        "`running` must hold all running states and no others, but got"
+                        f" (trial={entry.trial}, what={entry.what!r}) in `{name}`"
+                    )
+
+
+class Writer:
+    """Writes a run; holds its lock until closed.
+
+    Raises:
+        LockedError: another process writes this run.
+        DamagedError: the ledger is damaged.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory.absolute()
+        durable.make_folders(self._directory, _FOLDERS)
+        with ExitStack() as resources:
+            resources.enter_context(lock.hold(self._directory))
+            ledger = database.read(self._directory)  # before anything is swept away
+            files = ledger.files if ledger else {}
+            self._columns = tables.fixed_columns(self._directory, files)
+            writing = database.writing(self._directory)
+            self._connection = resources.enter_context(writing)
+            self._sweep()
+            self._resources = resources.pop_all()
+
+    def write_definition(self, study: Mapping[str, Any]) -> None:
+        """Writes the study's definition, over an earlier one."""
+        definition.write(self._directory, study)
+
+    def fix_schemas(self, train: Columns, valid: Columns) -> None:
+        """Fixes the columns of both tables, once; later calls must agree with them."""
+        columns = {"train": pl.Schema(train), "valid": pl.Schema(valid)}
+        if not self._columns:
+            empty = {name: pl.DataFrame(schema=columns[name]) for name in columns}
+            database.add_files(self._connection, self._append(0, empty))
+            self._columns = columns
+        for name, fixed in self._columns.items():
+            tables.check_columns(name, columns[name], fixed)
+
+    def commit(self, commit: Commit) -> None:
+        """Makes a commit durable; if it fails, the run is as it was before."""
+        frames = self._fitting({"train": commit.train, "valid": commit.valid})
+        self._sweep()  # what a failed commit left
+        number = database.last_number(self._connection) + 1
+        saved, places = self._save(number, [*commit.kept, *commit.running])
+        database.record_commit(
+            self._connection,
+            number=number,
+            trials=commit.trials,
+            files=[*saved, *self._append(number, frames)],
+            places=places,
+            figures=commit.figures,
+        )
+        self._sweep()  # what this commit replaced
+
+    def close(self) -> None:
+        """Closes the ledger and releases the lock."""
+        self._resources.close()
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _fitting(
+        self, frames: Mapping[str, pl.DataFrame | None]
+    ) -> dict[str, pl.DataFrame]:
+        """Returns the frames that have rows; raises ValueError if one does not fit."""
+        fitting = {}
+        for name, frame in frames.items():
+            if frame is None:
+                continue
+            if not self._columns:
+                raise ValueError(
+                    f"the columns of table `{name}` must be fixed before its first row;"
+                    " call `fix_schemas`"
+                )
+            tables.check_columns(name, frame.schema, self._columns[name])
+            if frame.height:
+                fitting[name] = frame.select(list(self._columns[name]))
+        return fitting
+
+    def _save(
+        self, number: int, stacks: Sequence[Stack]
+    ) -> tuple[list[FileRow], list[Place]]:
+        files, places = [], []
+        for index, stack in enumerate(stacks):
+            path = f"{snapshots.FOLDER}/{number:06d}-{index}"
+            empty = snapshots.save(durable.draft(self._directory, path), stack.arrays)
+            sha256 = durable.publish(self._directory, path)
+            rows = len(stack.entries)
+            files.append(FileRow(path=path, rows=rows, sha256=sha256, empty=empty))
+            places += [Place(entry, path, i) for i, entry in enumerate(stack.entries)]
+        return files, places
+
+    def _append(self, number: int, frames: Mapping[str, pl.DataFrame]) -> list[FileRow]:
+        return [
+            tables.write_part(self._directory, name, number, frame)
+            for name, frame in frames.items()
+        ]
+
+    def _sweep(self) -> None:
+        named = database.named_paths(self._connection)
+        for folder in _FOLDERS:
+            for path in (self._directory / folder).iterdir():
+                if f"{folder}/{path.name}" in named:
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+
+
+_FOLDERS = ("tmp", *map(tables.folder, tables.NAMES), snapshots.FOLDER)
