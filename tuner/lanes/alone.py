@@ -1,0 +1,85 @@
+"""One trial without lanes: a plain Python loop over its steps, to look into a task.
+
+The numbers are those of the lanes, to rounding: the same functions at the same keys,
+batches and rates. Eagerly every line of the task runs as Python, so that a debugger
+stops in it and a print prints numbers.
+"""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tuner.lanes.job import Job
+from tuner.lanes.order import batch_indices
+from tuner.lanes.state import LaneState
+from tuner.lanes.trial import DATA, Group, evaluate, initial_state, step, trial_key
+
+Numbers = dict[str, float]
+
+
+def train_alone(
+    group: Group, job: Job, *, steps: int, eager: bool = False
+) -> Iterator[tuple[int, Numbers, Numbers | None]]:
+    """Train a trial from its beginning.
+
+    Args:
+        group: what it shares with others.
+        job: the trial.
+        steps: how many of its steps to make.
+        eager: without `jax.jit`.
+
+    Yields:
+        The step, its metrics, and the evaluation, where the lanes would make one and
+        after the last step, else None.
+    """
+    begin, update, judge = (
+        _called(functools.partial(function, group), eager)
+        for function in (initial_state, step, evaluate)
+    )
+    data = jax.tree.map(jnp.asarray, group.data)
+    traced = {n: jnp.asarray(job.hyperparams[n], d) for n, d in group.traced.items()}
+    numbers = jnp.asarray(np.array(job.numbers, np.uint32))
+    key = trial_key(data, numbers)
+    lane = LaneState(jax.random.key_data(key), traced, None)
+    state = begin(data, numbers, traced)
+    batch = _batches(group, key)
+    for number in range(1, steps + 1):
+        rates = {name: jnp.asarray(r[number - 1]) for name, r in job.rates.items()}
+        item = (jnp.int32(number), rates, batch(number))
+        state, metrics = update(data, key, lane, state, item)
+        due = number % group.segment_steps == 0 or number == steps
+        evaluation = _numbers(judge(data, lane, state)) if due else None
+        yield number, _numbers(metrics), evaluation
+
+
+def _called(function: Callable[..., Any], eager: bool) -> Callable[..., Any]:
+    jitted = jax.jit(function)
+
+    def call(*arguments: Any) -> Any:
+        with jax.disable_jit(eager):
+            return jitted(*arguments)
+
+    return call
+
+
+def _batches(group: Group, key: jax.Array) -> Callable[[int], jax.Array | None]:
+    """What gives the examples of each update, by their places in the data."""
+    if group.task.train is None:
+        return lambda number: None
+    sizes = {"batch_size": group.batch_size, "num_examples": len(group.task.train)}
+    draw = jax.jit(functools.partial(batch_indices, steps=1, **sizes))
+    data_key = jax.random.fold_in(key, DATA)
+
+    def batch(number: int) -> jax.Array:
+        epoch, offset = group.epoch_and_offset(number - 1)
+        return draw(data_key, jnp.int32(epoch), jnp.int32(offset))[0]
+
+    return batch
+
+
+def _numbers(metrics: Mapping[str, jax.Array]) -> Numbers:
+    return {name: float(value) for name, value in metrics.items()}

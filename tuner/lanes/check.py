@@ -1,0 +1,177 @@
+"""What a task promises, found by tracing it in the abstract: nothing is compiled.
+
+A mistake in a user's function is answered here with the rule and the remedy, before
+any time is spent.
+"""
+
+import dataclasses
+import difflib
+import functools
+import math
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from tuner.lanes.state import KEYS, flatten, num_bytes
+from tuner.lanes.trial import Group, begin, evaluate, initial_state, step
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """What a group's trials record, and how large they are.
+
+    Attributes:
+        train: names of the metrics of a step.
+        valid: full names of the metrics of an evaluation.
+        parameters: numbers in what is kept of the best step.
+        lane_bytes: what a lane carries, in bytes.
+    """
+
+    train: tuple[str, ...]
+    valid: tuple[str, ...]
+    parameters: int
+    lane_bytes: int
+
+
+def check(group: Group, example: Mapping[str, Any]) -> Signature:
+    """Trace one trial of a group, and say what it records.
+
+    Args:
+        group: the trials' program.
+        example: values of the traced hyperparameters, of any trial.
+
+    Raises:
+        TypeError: where a traced value is used as a shape or in an `if`, where a state
+            changes its types, or a metric is no scalar.
+        ValueError: where the objective is no metric of the evaluation, or there is no
+            loss.
+    """
+    try:
+        return _trace(group)
+    except TypeError as error:
+        guilty = _guilty(group, example)
+        if not guilty:
+            raise
+        raise TypeError(_static_message(guilty, error)) from error
+
+
+def _trace(group: Group) -> Signature:
+    data = jax.tree.map(_type, group.data)
+    numbers = jax.ShapeDtypeStruct((3,), np.uint32)
+    traced = {name: jax.ShapeDtypeStruct((), d) for name, d in group.traced.items()}
+    state = jax.eval_shape(
+        functools.partial(initial_state, group), data, numbers, traced
+    )
+    lane = jax.eval_shape(functools.partial(begin, group), data, numbers, traced)
+    rates = {name: jax.ShapeDtypeStruct((), np.float32) for name in group.scheduled}
+    number = jax.ShapeDtypeStruct((), np.int32)
+    index = None
+    if group.batch_size:
+        index = jax.ShapeDtypeStruct((group.batch_size,), np.uint32)
+    key = jax.eval_shape(lambda: jax.random.key(0, impl=KEYS))
+    after, train = jax.eval_shape(
+        functools.partial(step, group), data, key, lane, state, (number, rates, index)
+    )
+    valid = jax.eval_shape(functools.partial(evaluate, group), data, lane, state)
+    _check_metrics("step", train)
+    _check_metrics("evaluate", valid)
+    _check_loss(train)
+    _check_objective(group.objective.metric, valid)
+    _check_carried(state, after)
+    numbers = [leaf for leaf in jax.tree.leaves(lane.trained.best) if _is_float(leaf)]
+    return Signature(
+        train=tuple(train),
+        valid=tuple(valid),
+        parameters=sum(math.prod(leaf.shape) for leaf in numbers),
+        lane_bytes=num_bytes(lane),
+    )
+
+
+def _check_metrics(function: str, metrics: Mapping[str, Any]) -> None:
+    for name, value in metrics.items():
+        if value.shape != ():
+            raise ValueError(
+                f"a metric is a scalar, but {function} returns {name} of shape "
+                f"{list(value.shape)}: take its mean, or return tuner.Sum from evaluate"
+            )
+
+
+def _check_loss(metrics: Mapping[str, Any]) -> None:
+    if "loss" not in metrics:
+        raise ValueError(
+            "a step's metrics must hold `loss`, which tells a broken trial, but got "
+            f"{', '.join(metrics) or 'none'}"
+        )
+
+
+def _check_objective(objective: str, metrics: Mapping[str, Any]) -> None:
+    if objective not in metrics:
+        near = difflib.get_close_matches(objective, metrics, n=len(metrics), cutoff=0)
+        raise ValueError(
+            f"the objective must be a metric that an evaluation returns, but got "
+            f"{objective!r}; there are: {', '.join(near)}"
+        )
+
+
+def _check_carried(before: Any, after: Any) -> None:
+    """A lane is a fixed piece of memory: a step may not change what it is made of."""
+    old, new = flatten(before), flatten(after)
+    if list(old) != list(new):
+        raise TypeError(
+            "a step must carry on the state that init makes, but the structures "
+            f"differ at {', '.join(sorted(set(old) ^ set(new))[:5])}"
+        )
+    for path, leaf in old.items():
+        if leaf.shape != new[path].shape or leaf.dtype != new[path].dtype:
+            raise TypeError(
+                f"a step must carry on the state that init makes, but {path} is "
+                f"{leaf.dtype}{list(leaf.shape)} after init and "
+                f"{new[path].dtype}{list(new[path].shape)} after a step"
+            )
+
+
+def _guilty(group: Group, example: Mapping[str, Any]) -> list[str]:
+    """The traced hyperparameters without which, as plain values, it does trace."""
+    if not _traces(group, example):
+        return []
+    needed = list(group.traced)
+    for name in list(needed):
+        fewer = [other for other in needed if other != name]
+        if _traces(group, {other: example[other] for other in fewer}):
+            needed = fewer
+    return needed
+
+
+def _traces(group: Group, plain: Mapping[str, Any]) -> bool:
+    """Whether the group can be traced with some hyperparameters as plain values."""
+    traced = {name: d for name, d in group.traced.items() if name not in plain}
+    static = {**group.static, **plain}
+    try:
+        _trace(dataclasses.replace(group, static=static, traced=traced))
+    except TypeError:
+        return False
+    return True
+
+
+def _static_message(guilty: Sequence[str], error: TypeError) -> str:
+    one = len(guilty) == 1
+    message = (
+        f"{' and '.join(guilty)} must be declared static=True: "
+        f"{'it is' if one else 'they are'} used as a shape or in an `if`, but a traced "
+        "hyperparameter is one number a lane (static: one program a value)"
+    )
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    if any("flax" in name and "stochastic" in name for name in files):
+        message += "; for a dropout rate use tuner.flax.Dropout, which takes it traced"
+    return message
+
+
+def _type(array: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(np.shape(array), array.dtype)
+
+
+def _is_float(leaf: Any) -> bool:
+    return jax.dtypes.issubdtype(leaf.dtype, np.floating)

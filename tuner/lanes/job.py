@@ -1,0 +1,34 @@
+"""One trial as the engine is asked to train it."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """What a lane needs to train one trial.
+
+    Attributes:
+        trial: its number.
+        numbers: sample, combination and replicate, which its randomness comes from.
+        hyperparams: values of the traced ones.
+        rates: float32 [horizon] by name, `learning_rate` among them.
+        start_step: where its own steps begin.
+        trained: the snapshot to begin from, paths to arrays; None at step 0.
+        branch_step: the step whose state is to be kept besides, or None.
+    """
+
+    trial: int
+    numbers: tuple[int, int, int]
+    hyperparams: Mapping[str, float | int]
+    rates: Mapping[str, np.ndarray]
+    start_step: int = 0
+    trained: Mapping[str, np.ndarray] | None = None
+    branch_step: int | None = None
+
+    @property
+    def horizon(self) -> int:
+        """The last step."""
+        return len(self.rates["learning_rate"])

@@ -1,0 +1,241 @@
+"""The compiled program of a group: four functions, each compiled once, then only run.
+
+`advance` takes every live lane one segment on; `load` moves lanes to the front and
+begins new trials; `restore` puts snapshots into lanes; `take` copies lanes out. The
+state of all lanes stays on the devices and is donated from call to call.
+
+On each device the live lanes stand in front, in chunks of the layout's width, and
+`advance` loops over the live chunks only: their number is traced, so that eight long
+trials do not cost the price of sixty-four.
+"""
+
+import concurrent.futures
+import functools
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jaxtyping as jt
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from tuner.lanes.layout import Layout
+from tuner.lanes.state import LaneState, Trained
+from tuner.lanes.trial import Group, begin, initial_state, segment
+
+LANES = PartitionSpec("trials")
+EVERYWHERE = PartitionSpec()
+
+
+class Program:
+    """The functions of one group at one layout, and the state of its lanes.
+
+    Attributes:
+        traces: how often Python traced each function; one each, or the law is broken.
+        compile_seconds: spent on tracing and compiling.
+    """
+
+    def __init__(self, group: Group, layout: Layout) -> None:
+        self.group = group
+        self.layout = layout
+        self.traces = dict.fromkeys(("advance", "load", "restore", "take"), 0)
+        self.compile_seconds = 0.0
+        devices = np.array(jax.local_devices()[: layout.devices])
+        self._mesh = Mesh(devices, ("trials",), axis_types=(AxisType.Auto,))
+        self._by_lane = NamedSharding(self._mesh, LANES)
+        self._data = _put_once(group.data, NamedSharding(self._mesh, EVERYWHERE))
+        self.like, self._lane = _types(group)
+
+    def compile(self) -> None:
+        """Trace and compile all of it, side by side, and lay out empty lanes."""
+        started = time.perf_counter()
+        lanes = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(
+                (self.layout.lanes, *leaf.shape), leaf.dtype, sharding=self._by_lane
+            ),
+            self._lane,
+        )
+        data = jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding),
+            self._data,
+        )
+        inputs = self._inputs()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            building = {
+                name: pool.submit(self._build, function, lanes, inputs[name], *more)
+                for name, function, *more in (
+                    ("advance", self._advance, data),
+                    ("load", self._load, data),
+                    ("restore", self._restore),
+                    ("take", self._take),
+                )
+            }
+            self._compiled = {name: b.result() for name, b in building.items()}
+        empty = jax.jit(
+            lambda: jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), lanes),
+            out_shardings=self._by_lane,
+        )
+        self.lanes = empty()
+        self.compile_seconds += time.perf_counter() - started
+
+    def advance(self, inputs: Mapping[str, Any]) -> dict[str, jax.Array]:
+        """One segment of every live lane; returns the outputs, still on their way."""
+        self.lanes, outputs = self._compiled["advance"](
+            self.lanes, self._put(inputs), self._data
+        )
+        return outputs
+
+    def load(self, inputs: Mapping[str, Any]) -> None:
+        """Move lanes forward into holes, then begin trials in free lanes."""
+        self.lanes = self._compiled["load"](self.lanes, self._put(inputs), self._data)
+
+    def restore(self, inputs: Mapping[str, Any]) -> None:
+        """Overwrite what training made of trials by what snapshots hold."""
+        self.lanes = self._compiled["restore"](self.lanes, self._put(inputs))
+
+    def take(self, lanes: jt.Int32[np.ndarray, " taken"]) -> Trained:
+        """Copies of some lanes of each device, numbered within it."""
+        return self._compiled["take"](self.lanes, self._put(lanes))
+
+    @property
+    def trained_type(self) -> Trained:
+        """The types of one trial's `Trained`, without an axis of lanes."""
+        return self._lane.trained
+
+    def _put(self, inputs):
+        """To the devices, always in one way: another way would be another program."""
+        return jax.device_put(inputs, self._by_lane)
+
+    def _build(self, function: Callable, *types: Any) -> Any:
+        """One function of every device's lanes and inputs, and of the data if need be.
+
+        The lanes are donated, except to `take`, which leaves them as they are.
+        """
+        mapped = jax.shard_map(
+            function,
+            mesh=self._mesh,
+            in_specs=(LANES, LANES, EVERYWHERE)[: len(types)],
+            out_specs=LANES,
+            check_vma=False,
+        )
+        donated = () if function == self._take else (0,)
+        return jax.jit(mapped, donate_argnums=donated).lower(*types).compile()
+
+    def _inputs(self) -> dict[str, Any]:
+        """The types of each function's inputs, laid over the devices."""
+        group, devices = self.group, self.layout.devices
+        lanes, taken = self.layout.lanes, devices * self.layout.width
+
+        def array(dtype, *shape):
+            return jax.ShapeDtypeStruct(shape, dtype, sharding=self._by_lane)
+
+        steps = group.segment_steps
+        advance = {
+            "rates": {n: array(np.float32, lanes, steps) for n in group.scheduled},
+            "step": array(np.int32, lanes),
+            "epoch": array(np.int32, lanes),
+            "offset": array(np.int32, lanes),
+            "live_chunks": array(np.int32, devices),
+        }
+        load = {
+            "num_moves": array(np.int32, devices),
+            "move_from": array(np.int32, lanes),
+            "move_to": array(np.int32, lanes),
+            "num_new": array(np.int32, devices),
+            "new_lane": array(np.int32, lanes),
+            "numbers": array(np.uint32, lanes, 3),
+            "hyperparams": {n: array(d, lanes) for n, d in group.traced.items()},
+        }
+        restore = {
+            "lane": array(np.int32, taken),
+            "trained": jax.tree.map(
+                lambda leaf: array(leaf.dtype, taken, *leaf.shape), self.trained_type
+            ),
+        }
+        take = array(np.int32, taken)
+        return {"advance": advance, "load": load, "restore": restore, "take": take}
+
+    def _advance(self, lanes, inputs, data):
+        """On one device: its live chunks, one after another."""
+        self.traces["advance"] += 1
+        chunks, width = self.layout.chunks, self.layout.width
+        inputs = dict(inputs)
+        live_chunks = inputs.pop("live_chunks")[0]
+        lanes, inputs = _split((lanes, inputs), chunks, width)
+
+        chunk = jax.vmap(functools.partial(segment, self.group, self.like, data))
+        types = jax.eval_shape(chunk, _at(lanes, 0), _at(inputs, 0))[1]
+        outputs = jax.tree.map(lambda a: jnp.zeros((chunks, *a.shape), a.dtype), types)
+
+        def body(i, carry):
+            new = chunk(_at(carry[0], i), _at(inputs, i))
+            return jax.tree.map(
+                lambda a, b: jax.lax.dynamic_update_index_in_dim(a, b, i, 0), carry, new
+            )
+
+        return _join(jax.lax.fori_loop(0, live_chunks, body, (lanes, outputs)))
+
+    def _load(self, lanes, inputs, data):
+        self.traces["load"] += 1
+
+        def move(i, lanes):
+            source, target = inputs["move_from"][i], inputs["move_to"][i]
+            return jax.tree.map(lambda a: a.at[target].set(a[source]), lanes)
+
+        def start(i, lanes):
+            traced = {name: a[i] for name, a in inputs["hyperparams"].items()}
+            lane = begin(self.group, data, inputs["numbers"][i], traced)
+            target = inputs["new_lane"][i]
+            return jax.tree.map(lambda a, b: a.at[target].set(b), lanes, lane)
+
+        lanes = jax.lax.fori_loop(0, inputs["num_moves"][0], move, lanes)
+        return jax.lax.fori_loop(0, inputs["num_new"][0], start, lanes)
+
+    def _restore(self, lanes, inputs):
+        self.traces["restore"] += 1
+        target = inputs["lane"]  # out of range where there is nothing to restore
+        trained = jax.tree.map(
+            lambda a, b: a.at[target].set(b, mode="drop"),
+            lanes.trained,
+            inputs["trained"],
+        )
+        return LaneState(lanes.key, lanes.hyperparams, trained)
+
+    def _take(self, lanes, index):
+        self.traces["take"] += 1
+        return jax.tree.map(lambda a: a[index], lanes.trained)
+
+
+def _types(group: Group) -> tuple[Any, LaneState]:
+    """The types of the task's state, its keys as keys, and of a lane."""
+    arguments = (
+        jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), group.data),
+        jax.ShapeDtypeStruct((3,), np.uint32),
+        {name: jax.ShapeDtypeStruct((), d) for name, d in group.traced.items()},
+    )
+    state = jax.eval_shape(functools.partial(initial_state, group), *arguments)
+    return state, jax.eval_shape(functools.partial(begin, group), *arguments)
+
+
+def _put_once(data: Any, sharding: NamedSharding) -> Any:
+    """To the devices, an array that occurs twice only once."""
+    leaves, structure = jax.tree.flatten(data)
+    different = {id(leaf): leaf for leaf in leaves}
+    put = {key: jax.device_put(leaf, sharding) for key, leaf in different.items()}
+    return structure.unflatten([put[id(leaf)] for leaf in leaves])
+
+
+def _split(tree, chunks, width):
+    return jax.tree.map(lambda a: a.reshape(chunks, width, *a.shape[1:]), tree)
+
+
+def _join(tree):
+    return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), tree)
+
+
+def _at(tree, index):
+    return jax.tree.map(
+        lambda a: jax.lax.dynamic_index_in_dim(a, index, 0, keepdims=False), tree
+    )
