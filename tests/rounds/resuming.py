@@ -1,0 +1,32 @@
+"""Run the small study in a process of its own that kills itself: DIRECTORY SEGMENTS.
+
+It commits after every second segment and dies, by SIGKILL, when it has read so many.
+"""
+
+import itertools
+import os
+import signal
+import sys
+
+import jax
+
+jax.config.update("jax_num_cpu_devices", 2)
+
+import small  # noqa: E402 (devices are counted when JAX is first used)
+import tuner  # noqa: E402
+from tuner.rounds.cadence import Cadence  # noqa: E402
+from tuner.rounds.recorder import Recorder  # noqa: E402
+
+directory, segments = sys.argv[1], int(sys.argv[2])
+turns, read, add = itertools.count(), itertools.count(1), Recorder.add
+
+
+def add_or_die(self, segment, examples_per_step):
+    add(self, segment, examples_per_step)
+    if next(read) == segments:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+Cadence.due = lambda self: next(turns) % 2 == 1
+Recorder.add = add_or_die
+tuner.run(small.study(), directory, layout="2x1x2")

@@ -1,0 +1,121 @@
+"""Interrupted = uninterrupted, whatever the interruption."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import polars as pl
+import pytest
+import small
+import tuner
+from tuner.rounds.cadence import Cadence
+from tuner.rounds.display import Silent
+
+HERE = Path(__file__).parent
+UNIQUE = pl.col("trial", "step")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("runs") / "whole"
+    return tuner.run(small.study(), directory, layout="2x1x2")
+
+
+def assert_equal(run, other):
+    assert run.trials.equals(other.trials)
+    for table in ("train", "valid"):
+        rows = run.metrics(table)
+        assert rows.equals(other.metrics(table))
+        assert rows.select(UNIQUE).is_unique().all()
+    for trial in run.trials["trial"]:
+        for what in ("best", "last"):
+            ours, theirs = run.restore(trial, what), other.restore(trial, what)
+            assert str(ours) == str(theirs)
+            assert small_bytes(ours) == small_bytes(theirs)
+
+
+def small_bytes(tree):
+    if isinstance(tree, dict):
+        return {name: small_bytes(value) for name, value in tree.items()}
+    return tree.tobytes()
+
+
+@pytest.mark.slow
+def test_killed_five_times_it_ends_as_if_never_interrupted(uninterrupted, tmp_path):
+    directory = tmp_path / "killed"
+    environment = os.environ | {"PYTHONPATH": str(HERE.parent)}
+    for segments, expected in [(3, -9), (5, -9), (8, -9), (6, -9), (11, -9), (0, 0)]:
+        process = subprocess.run(
+            [sys.executable, HERE / "resuming.py", directory, str(segments)],
+            env=environment,
+            check=False,
+        )
+        assert process.returncode == expected
+    assert_equal(tuner.open_run(directory), uninterrupted)
+
+
+class StopAfter(Silent):
+    """Sends this process a signal once so many segments have been read."""
+
+    def __init__(self, segments):
+        self.left = segments
+
+    def advanced(self, standing):
+        self.left -= 1
+        if not self.left:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("segments", [1, 4, 9])
+def test_stopped_by_a_signal_it_goes_on_as_if_never_stopped(
+    uninterrupted, tmp_path, segments
+):
+    run = tuner.run(
+        small.study(), tmp_path / "run", layout="2x1x2", display=StopAfter(segments)
+    )
+    assert set(run.trials["status"]) & {"running", "waiting"}
+    again = tuner.run(small.study(), tmp_path / "run")
+    assert_equal(again, uninterrupted)
+
+
+def test_an_exception_while_running_loses_no_acknowledged_row(
+    uninterrupted, tmp_path, monkeypatch
+):
+    turns = itertools.count()
+    monkeypatch.setattr(Cadence, "due", lambda self: next(turns) % 2 == 1)
+
+    class Raise(StopAfter):
+        def advanced(self, standing):
+            self.left -= 1
+            if not self.left:
+                raise RuntimeError("from outside")
+
+    with pytest.raises(RuntimeError, match="from outside"):
+        tuner.run(
+            small.study(), tmp_path / "run", layout="2x1x2", display=Raise(7)
+        )
+    before = tuner.open_run(tmp_path / "run").metrics("train")
+    again = tuner.run(small.study(), tmp_path / "run")
+    assert before.height
+    assert before.join(again.metrics("train"), on=before.columns, how="anti").is_empty()
+    assert_equal(again, uninterrupted)
+
+
+def test_signals_are_left_alone_outside_the_main_thread(uninterrupted, tmp_path):
+    runs = []
+    thread = threading.Thread(
+        target=lambda: runs.append(
+            tuner.run(small.study(), tmp_path / "run", layout="2x1x2")
+        )
+    )
+    thread.start()
+    thread.join()
+    assert_equal(runs[0], uninterrupted)
+
+
+def test_the_handlers_from_before_are_put_back(uninterrupted):
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

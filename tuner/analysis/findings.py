@@ -1,0 +1,102 @@
+"""Findings: what a run says about itself that its reader should act upon.
+
+Each names the rule of the Deep Learning Tuning Playbook that it comes from.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from tuner.analysis.boundary import BEST, edges
+from tuner.analysis.ranking import BROKEN
+
+FEWEST_EVALUATIONS = 20
+LARGE_SHARE = 0.25  # of the trials that broke
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to act upon.
+
+    Attributes:
+        id: the playbook's rule, such as "C1".
+        subject: what it is about: a hyperparameter, a round, the trials.
+        text: what was found, with its numbers.
+        remedy: what to do about it.
+    """
+
+    id: str
+    subject: str
+    text: str
+    remedy: str
+
+
+def findings(trials: pl.DataFrame, definition: Mapping[str, Any]) -> list[Finding]:
+    """All findings of a run, those that question its answer first.
+
+    Args:
+        trials: the run's, with `tie`, the loss at their best step.
+        definition: what `study.json` says.
+    """
+    study = definition["study"]
+    return [
+        *_edges(trials, study),
+        *_broken(trials),
+        *_rarely_evaluated(study),
+    ]
+
+
+def _edges(trials: pl.DataFrame, study: Mapping[str, Any]) -> Iterator[Finding]:
+    maximize = study["objective"]["direction"] == "maximize"
+    for edge in edges(trials, study["space"], maximize=maximize):
+        far = {"low": "lower", "high": "higher"}[edge.end]
+        yield Finding(
+            id="C1",
+            subject=edge.name,
+            text=f"{edge.near} of the best {BEST} trials lie in the {edge.end}est "
+            f"fifth of its range, which ends at {edge.limit:g}: the best value may lie "
+            "outside.",
+            remedy=f"Search {far} than {edge.end}={edge.limit:g}, until the best lie "
+            f"well inside; say hard={edge.end!r} if it is a natural limit.",
+        )
+
+
+def _broken(trials: pl.DataFrame) -> Iterator[Finding]:
+    begun = trials.filter(
+        pl.col("parent").is_null(),
+        pl.col("status").is_in(("waiting", "running")).not_(),
+    )
+    broken = begun.filter(pl.col("status").is_in(BROKEN))
+    if broken.is_empty() or broken.height < LARGE_SHARE * begun.height:
+        return
+    rates = broken["diverged_learning_rate"].drop_nulls()
+    at = f", at learning rates from {rates.min():.2g} on" if len(rates) else ""
+    yield Finding(
+        id="C3",
+        subject="trials",
+        text=f"{broken.height} of {begun.height} trials "
+        f"({broken.height / begun.height:.0%}) diverged or failed{at}.",
+        remedy="Search lower learning rates, warm up longer or clip gradients; if they "
+        "break all over the space, suspect a bug.",
+    )
+
+
+def _rarely_evaluated(study: Mapping[str, Any]) -> Iterator[Finding]:
+    """A trial's best step can only be one at which it was evaluated."""
+    every = study["eval_every"]
+    horizons = [round_["max_train_steps"] for round_ in study["rounds"]]
+    shortest = min(horizons)
+    if shortest // every >= FEWEST_EVALUATIONS:
+        return
+    enough = range(1, shortest // FEWEST_EVALUATIONS + 1)
+    often = [n for n in enough if all(horizon % n == 0 for horizon in horizons)]
+    yield Finding(
+        id="D5",
+        subject="eval_every",
+        text=f"A trial of {shortest} steps is evaluated {shortest // every} times, "
+        f"fewer than {FEWEST_EVALUATIONS}: its best step is known no better, and "
+        "longer training may seem to hurt.",
+        remedy=f"Evaluate more often: eval_every={max(often, default=1)}.",
+    )

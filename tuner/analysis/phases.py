@@ -1,0 +1,23 @@
+"""Phases of training, read off the learning rates that were used."""
+
+import polars as pl
+
+RATE = "learning_rate"
+
+
+def decay_begins(curves: pl.DataFrame) -> pl.DataFrame:
+    """The last step of every trial at its peak rate, after which the rate only falls.
+
+    Read from the record, so that it holds for any schedule.
+
+    Args:
+        curves: whole curves, with the columns `trial`, `step`, `learning_rate`.
+
+    Returns:
+        Columns `trial`, `decay_step`: null where the last step recorded is at the peak.
+    """
+    peak, last = pl.col(RATE).max(), pl.col("step").max()
+    at_peak = pl.col("step").filter(pl.col(RATE) == peak).max()
+    return curves.group_by("trial", maintain_order=True).agg(
+        decay_step=pl.when(at_peak < last).then(at_peak)
+    )

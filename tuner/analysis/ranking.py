@@ -1,0 +1,74 @@
+"""Which trials are better: by best objective, then by loss, then the earlier trial."""
+
+import polars as pl
+
+BROKEN = ("diverged", "failed")
+
+
+def rank(trials: pl.DataFrame, *, maximize: bool = False) -> pl.DataFrame:
+    """The trials that may go on, best first.
+
+    A trial that broke, failed, or was never evaluated is not among them.
+
+    Args:
+        trials: columns `trial`, `status`, `best_objective`, and `tie`, the loss at the
+            best step (null where there is none).
+        maximize: whether the objective is to be large.
+    """
+    complete = trials.filter(pl.col("status") == "complete")
+    return best_first(complete, maximize=maximize)
+
+
+def best_first(trials: pl.DataFrame, *, maximize: bool = False) -> pl.DataFrame:
+    """The trials that have a result, best first: those under way are among them.
+
+    Args:
+        trials: as in `rank`.
+        maximize: as in `rank`.
+    """
+    sound = trials.filter(
+        pl.col("status").is_in(BROKEN).not_(), pl.col("best_objective").is_finite()
+    )
+    return sound.sort(
+        "best_objective",
+        "tie",
+        "trial",
+        descending=[maximize, False, False],
+        nulls_last=True,
+    )
+
+
+def with_ties(
+    trials: pl.DataFrame, evaluations: pl.DataFrame, objective: str
+) -> pl.DataFrame:
+    """The trials with `tie`: the loss of the objective's set at their best step.
+
+    Args:
+        trials: columns `trial` and `best_step`.
+        evaluations: whole curves, with the columns `trial`, `step` and metrics.
+        objective: the metric's name, such as "valid/error".
+    """
+    loss = objective.rpartition("/")[0] + "/loss"
+    if loss not in evaluations.columns:
+        return trials.with_columns(tie=pl.lit(None, pl.Float32))
+    ties = evaluations.select("trial", best_step="step", tie=loss)
+    return trials.join(ties, on=["trial", "best_step"], how="left")
+
+
+def select(
+    ranked: pl.DataFrame, keep: int, *, across: str = "each", combinations: int = 1
+) -> list[int]:
+    """The trials that are kept, best first.
+
+    Args:
+        ranked: what `rank` returns, with the column `combination`.
+        keep: how many in all.
+        across: "each": the same number of every scientific combination, so that each
+            stays in the race; "all": the best of all together.
+        combinations: how many scientific combinations there are.
+    """
+    if across == "each":
+        share = keep // combinations
+        place = pl.int_range(pl.len()).over("combination")
+        ranked = ranked.filter(place < share)
+    return ranked.head(keep)["trial"].to_list()

@@ -1,0 +1,90 @@
+"""What `study.json` says, and whether a directory belongs to the study that asks."""
+
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from tuner.lanes.layout import Layout
+from tuner.study.study import Study, describe
+from tuner.study.task import Task
+
+LIBRARIES = ("jax", "jaxlib", "optax", "flax", "numpy")
+MAY_CHANGE = ("goal",)
+
+
+class OtherStudyError(ValueError):
+    """The run directory belongs to another study."""
+
+
+def definition(study: Study, layouts: Mapping[str, Layout]) -> dict[str, Any]:
+    """The study as JSON data, and all else that decides its bits."""
+    device = jax.local_devices()[0]
+    return {
+        "study": describe(study),
+        "data": data_digest(study.task),
+        "layouts": {name: str(layout) for name, layout in layouts.items()},
+        "versions": {name: version(name) for name in LIBRARIES},
+        "python": platform.python_version(),
+        "device": {"platform": device.platform, "kind": device.device_kind},
+        "instruction_set": instruction_set(),
+    }
+
+
+def check_same(old: Mapping[str, Any], study: Study, directory: Path) -> None:
+    """Refuse to go on with a directory that another study has made.
+
+    More rounds than before are no other study, nor are fewer: those there stay.
+    """
+    before, now = dict(old["study"]), describe(study)
+    shared = min(len(before["rounds"]), len(now["rounds"]))
+    for described in (before, now):
+        described["rounds"] = described["rounds"][:shared]
+        for name in MAY_CHANGE:
+            described.pop(name)
+    differences = list(_differences("", before, now))
+    if old["data"] != data_digest(study.task):
+        differences.append("the data")
+    if differences:
+        raise OtherStudyError(
+            f"{directory} belongs to another study; it differs in "
+            f"{'; '.join(differences)}: give this study a directory of its own, or "
+            "remove that one"
+        )
+
+
+def data_digest(task: Task) -> str:
+    """A hash of all arrays a task trains or evaluates on."""
+    train = None if task.train is None else task.train.tree
+    digest = hashlib.sha256()
+    for leaf in jax.tree.leaves((train, task.data)):
+        array = np.ascontiguousarray(leaf)
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(array.view(np.uint8).data if array.size else b"")
+    return digest.hexdigest()
+
+
+def instruction_set() -> str:
+    """What the CPU's arithmetic depends on: the widest vectors it has, or its name."""
+    info = Path("/proc/cpuinfo")
+    flags = info.read_text().split() if info.exists() else []
+    widest = [name for name in ("avx512f", "avx2", "avx", "asimd") if name in flags]
+    return widest[0] if widest else platform.machine()
+
+
+def _differences(path: str, old: Any, new: Any) -> Iterator[str]:
+    """Where two pieces of JSON data differ, `space.x.high (0.1, now 0.2)`."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in dict.fromkeys([*old, *new]):
+            inner = f"{path}.{name}" if path else name
+            yield from _differences(inner, old.get(name), new.get(name))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for i, (a, b) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(f"{path}[{i}]", a, b)
+    elif old != new:
+        yield f"{path} ({old!r}, now {new!r})"

@@ -1,0 +1,212 @@
+"""Runs the rounds of a study: plan, train group by group, commit, promote, go on.
+
+Only here do the engine and the store meet. All that is done here can be interrupted
+between any two commits: what a trial is, is planned anew from the definition, and where
+it stands is read from the ledger.
+"""
+
+import collections
+import dataclasses
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tuner.lanes.engine import Engine, Segment
+from tuner.lanes.job import Job
+from tuner.lanes.layout import Layout
+from tuner.lanes.program import Program
+from tuner.rounds.accounts import Accounts
+from tuner.rounds.cadence import Cadence
+from tuner.rounds.display import Display, Standing
+from tuner.rounds.groups import by_group, group_name, make_group, make_job
+from tuner.rounds.preflight import Plan
+from tuner.rounds.promotion import Start, choose_parents, starting_point
+from tuner.rounds.recorder import Recorder
+from tuner.rounds.schedules import RATE
+from tuner.rounds.trials import Trial, canonical, promoted
+from tuner.runs import Run
+from tuner.store.ledger import TrialRow
+from tuner.store.reader import read_ledger, read_state, read_states
+from tuner.store.writer import Writer
+from tuner.study.schedule import Schedule
+
+ENDED = ("complete", "diverged", "stopped", "failed")
+
+
+class Driver:
+    """One study on its way through its rounds, in one run directory."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        directory: Path,
+        writer: Writer,
+        recorder: Recorder,
+        layouts: Mapping[str, Layout],
+        display: Display,
+        stop: threading.Event,
+    ) -> None:
+        self.plan, self.study = plan, plan.study
+        self.directory, self.writer, self.recorder = directory, writer, recorder
+        self.layouts, self.display, self.stop = layouts, display, stop
+        self.cadence = Cadence()
+        self.accounts = Accounts(read_ledger(directory).figures)
+        self._trials: dict[int, Trial] = {}
+        self._starts: dict[int, Start] = {}
+        self._engines: dict[str, Engine] = {}
+        self._group = ""  # the program that trains
+
+    def run(self) -> None:
+        """Train all that is not trained yet; return early when asked to stop."""
+        for number in range(1, len(self.study.rounds) + 1):
+            trials = self._enter(number)
+            left = [t for t in trials if self._row(t).status not in ENDED]
+            for name, members in by_group(self.study, left).items():
+                if not self.stop.is_set():
+                    self._train(name, members)
+            if self.stop.is_set():
+                return
+            if left:
+                self.display.ended(self._standing())
+        self._commit()
+
+    def _enter(self, number: int) -> list[Trial]:
+        """The trials of a round, entered in the ledger as waiting if they are new."""
+        new = list(self.plan.rounds[number - 1])
+        children = list(self._children(number)) if number > 1 else []
+        trials = [*new, *children]
+        self._trials |= {trial.trial: trial for trial in trials}
+        known = self.recorder.rows
+        self.recorder.plan(
+            self._waiting(trial) for trial in trials if trial.trial not in known
+        )
+        return trials
+
+    def _children(self, number: int):
+        """The promoted trials of a round: those entered before, or the best now."""
+        if not self.study.rounds[number - 1].keep:
+            return
+        rows = [row for row in self.recorder.rows.values() if row.round == number]
+        parents = [row.parent for row in rows if row.parent is not None]
+        if not parents:
+            parents = choose_parents(self.study, number, Run(self.directory))
+        ledger = read_ledger(self.directory)
+        planned = promoted(self.study, number, [self._trials[p] for p in parents])
+        for child in planned:
+            start = starting_point(child, self._trials, ledger)
+            self._starts[child.trial] = start
+            yield dataclasses.replace(child, start_step=start.step)
+
+    def _train(self, name: str, trials: Sequence[Trial]) -> None:
+        """Train trials of one group to their ends, committing as time passes."""
+        self._group = name
+        engine = self._engine(name, trials[0], len(trials))
+        engine.submit(self._jobs(trials))
+        examples = self.study.examples_per_step(trials[0].hyperparams)
+        while engine.busy:
+            stopping = self.stop.is_set()
+            copy = stopping or self.cadence.due()
+            segment = engine.advance(launch=not stopping, copy=copy)
+            if segment is not None:
+                self._record(segment, examples)
+                if copy:
+                    self._commit()
+            if stopping:
+                return
+        self._commit()
+
+    def _engine(self, name: str, trial: Trial, trials: int) -> Engine:
+        """The group's engine; its program is compiled at the first use."""
+        if name not in self._engines:
+            program = Program(make_group(self.study, trial), self.layouts[name])
+            layout = str(program.layout)
+            self.display.compiling(self._standing(), trials, layout)
+            program.compile()
+            self.display.compiled(name, program.compile_seconds)
+            self._engines[name] = Engine(program)
+            self.accounts.watch(self._engines[name])
+        return self._engines[name]
+
+    def _jobs(self, trials: Sequence[Trial]) -> list[Job]:
+        """What the lanes need, with the state of each trial that has begun before."""
+        running = {
+            entry.trial: (entry.step, {n: a[i] for n, a in stack.arrays.items()})
+            for stack in read_states(self.directory, "running")
+            for i, entry in enumerate(stack.entries)
+        }
+        jobs = []
+        for trial in trials:
+            step, trained = running.get(trial.trial, (0, None))
+            start = self._starts.get(trial.trial, Start())
+            if trained is None and start.trial is not None and start.what is not None:
+                step, trained = read_state(self.directory, start.trial, start.what)
+            jobs.append(make_job(self.study, trial, start_step=step, trained=trained))
+        return jobs
+
+    def _record(self, segment: Segment, examples_per_step: int) -> None:
+        self.recorder.add(segment, examples_per_step)
+        self.accounts.add(int(segment.good.sum()))
+        self.display.advanced(self._standing)
+
+    def _commit(self) -> None:
+        started = time.monotonic()
+        self.writer.commit(self.recorder.take(self.accounts.figures()))
+        self.cadence.committed(time.monotonic() - started)
+
+    def _standing(self) -> Standing:
+        number = max(trial.round for trial in self._trials.values())
+        rows = [r for r in self.recorder.rows.values() if r.round == number]
+        counts = collections.Counter(row.status for row in rows)
+        best = self._best()
+        return Standing(
+            round=number,
+            num_rounds=len(self.study.rounds),
+            group=self._group,
+            waiting=counts["waiting"],
+            running=counts["running"],
+            complete=counts["complete"],
+            diverged=counts["diverged"],
+            steps=sum(row.step - row.start_step for row in rows),
+            total_steps=sum(_last_step(row) - row.start_step for row in rows),
+            trial_steps_per_second=self.accounts.trial_steps_per_second,
+            best_objective=best.best_objective if best else None,
+            best_trial=best.trial if best else None,
+        )
+
+    def _best(self) -> TrialRow | None:
+        sign = self.study.target.sign
+        judged = [
+            row
+            for row in self.recorder.rows.values()
+            if row.best_objective is not None and row.diverged_step is None
+        ]
+        return min(judged, key=lambda row: sign * row.best_objective, default=None)
+
+    def _row(self, trial: Trial) -> TrialRow:
+        return self.recorder.rows[trial.trial]
+
+    def _waiting(self, trial: Trial) -> TrialRow:
+        """A planned trial as the ledger's row."""
+        rate = trial.schedules[RATE]
+        return TrialRow(
+            trial=trial.trial,
+            sample=trial.sample,
+            replicate=trial.replicate,
+            round=trial.round,
+            group=group_name(self.study, trial),
+            parent=trial.parent,
+            start_step=trial.start_step,
+            resume="exact" if trial.start_step else "fresh",
+            status="waiting",
+            max_train_steps=trial.max_train_steps,
+            step=trial.start_step,
+            combination=canonical(trial.combination),
+            hyperparams=trial.hyperparams,
+            schedule=rate.describe() if isinstance(rate, Schedule) else {},
+        )
+
+
+def _last_step(row: TrialRow) -> int:
+    """Where a trial ends: at its horizon, unless it broke before."""
+    return row.max_train_steps if row.diverged_step is None else row.step

@@ -1,0 +1,206 @@
+"""From segments to tables: gathers what the engine brings until it is committed.
+
+Rows, statuses and states handed over together are of the same segment, so that a run
+can go on from any commit as if nothing had happened.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tuner.lanes.engine import Copied, Segment
+from tuner.rounds.schedules import RATE
+from tuner.store.ledger import TrialRow
+from tuner.store.snapshots import Entry, Stack
+from tuner.store.writer import Commit
+
+BEST = ("best.", "best_objective", "best_step")  # leaves that outlive a broken trial
+
+
+def schemas(
+    scheduled: Iterable[str], train: Iterable[str], valid: Iterable[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The columns of both tables; a metric that a group does not have is null there."""
+    first = {"trial": pl.Int32, "step": pl.Int32, "examples": pl.Int64}
+    rates = dict.fromkeys(scheduled, pl.Float32)
+    metrics = {f"train/{name}": pl.Float32 for name in sorted(set(train))}
+    evaluated = dict.fromkeys(sorted(set(valid)), pl.Float32)
+    return first | rates | metrics, first | evaluated
+
+
+class Recorder:
+    """What has happened since the last commit, and where every trial stands.
+
+    Attributes:
+        rows: the ledger's row of every trial, by its number.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[TrialRow],
+        train_schema: Mapping[str, Any],
+        valid_schema: Mapping[str, Any],
+        sign: float,
+        objective: str,
+    ) -> None:
+        self.rows = {row.trial: row for row in rows}
+        self._train_schema, self._valid_schema = train_schema, valid_schema
+        self._sign, self._objective = sign, objective
+        self._changed: set[int] = set()
+        self._train: list[pl.DataFrame] = []
+        self._valid: list[pl.DataFrame] = []
+        self._kept: list[Stack] = []
+        self._running: list[Stack] = []
+
+    def plan(self, rows: Iterable[TrialRow]) -> None:
+        """Enter trials that wait to be trained."""
+        for row in rows:
+            self.rows[row.trial] = row
+            self._changed.add(row.trial)
+
+    def add(self, segment: Segment, examples_per_step: int) -> None:
+        """Take in a segment: rows up to the first step that was not finite."""
+        steps = next(iter(segment.rates.values())).shape[1]
+        if len(segment.trials):
+            self._train.append(self._train_rows(segment, steps, examples_per_step))
+            self._valid.append(self._valid_rows(segment, steps, examples_per_step))
+        for i in range(len(segment.trials)):
+            self._stand(segment, i, steps)
+        for copied in segment.copied:
+            self._copy(copied)
+        for trial in segment.ended:
+            broken = self.rows[trial].diverged_step is not None
+            self._set(trial, status="diverged" if broken else "complete")
+
+    def take(self, figures: Mapping[str, Any]) -> Commit:
+        """All that a commit needs, and begin anew."""
+        commit = Commit(
+            train=_concat(self._train, self._train_schema),
+            valid=_concat(self._valid, self._valid_schema),
+            trials=[self.rows[trial] for trial in sorted(self._changed)],
+            kept=_merged(self._kept),
+            running=_merged(self._running),
+            figures=figures,
+        )
+        self._changed = set()
+        self._train, self._valid, self._kept, self._running = [], [], [], []
+        return commit
+
+    def _train_rows(self, segment, steps, examples_per_step):
+        within = np.arange(steps)
+        good = within < segment.good[:, None]
+        step = (segment.base[:, None] + 1 + within)[good].astype(np.int32)
+        columns = {
+            "trial": np.repeat(segment.trials, segment.good),
+            "step": step,
+            "examples": step.astype(np.int64) * examples_per_step,
+            **{name: values[good] for name, values in segment.rates.items()},
+            **{f"train/{name}": a[good] for name, a in segment.train.items()},
+        }
+        return _frame(columns, self._train_schema)
+
+    def _valid_rows(self, segment, steps, examples_per_step):
+        whole = segment.good == steps
+        step = segment.base[whole] + np.int32(steps)
+        columns = {
+            "trial": segment.trials[whole],
+            "step": step,
+            "examples": step.astype(np.int64) * examples_per_step,
+            **{name: values[whole] for name, values in segment.valid.items()},
+        }
+        return _frame(columns, self._valid_schema)
+
+    def _stand(self, segment: Segment, i: int, steps: int) -> None:
+        """Where trial i of a segment stands after it."""
+        trial, good = int(segment.trials[i]), int(segment.good[i])
+        row = self.rows[trial]
+        step = int(segment.base[i]) + good
+        news: dict[str, Any] = {"status": "running"}
+        if good == steps:
+            news["final_objective"] = float(segment.valid[self._objective][i])
+        elif row.diverged_step is None:
+            news["diverged_step"] = step + 1
+            news["diverged_learning_rate"] = float(segment.rates[RATE][i, good])
+        if segment.best_step[i] >= 0:
+            news["best_step"] = int(segment.best_step[i])
+            news["best_objective"] = self._sign * float(segment.best_objective[i])
+        self._set(trial, step=step, **news)
+
+    def _copy(self, copied: Copied) -> None:
+        """States by what is to become of them."""
+        if copied.what == "running":
+            self._running.append(_stack(copied, "running"))
+            return
+        broken = [self.rows[t].diverged_step is not None for t in copied.trials]
+        sound = _rows_of(copied, [i for i, b in enumerate(broken) if not b])
+        what = "last" if copied.what == "end" else copied.what
+        if sound.trials:
+            self._kept.append(_stack(sound, what))
+        if copied.what == "end" and any(broken):
+            self._keep_best_of_broken(
+                _rows_of(copied, [i for i, b in enumerate(broken) if b])
+            )
+
+    def _keep_best_of_broken(self, copied: Copied) -> None:
+        """Of a state that is no longer finite, the best before is what remains."""
+        best_steps = copied.arrays["best_step"]
+        copied = _rows_of(copied, [i for i, s in enumerate(best_steps) if s >= 0])
+        if copied.trials:
+            arrays = {n: a for n, a in copied.arrays.items() if n.startswith(BEST)}
+            best = dataclasses.replace(copied, arrays=arrays)
+            self._kept.append(_stack(best, "best"))
+
+    def _set(self, trial: int, **news: Any) -> None:
+        self.rows[trial] = dataclasses.replace(self.rows[trial], **news)
+        self._changed.add(trial)
+
+
+def _stack(copied: Copied, what: str) -> Stack:
+    steps = copied.arrays["best_step"] if what == "best" else copied.steps
+    entries = tuple(
+        Entry(trial=trial, what=what, step=int(step))
+        for trial, step in zip(copied.trials, steps, strict=True)
+    )
+    return Stack(entries=entries, arrays=copied.arrays)
+
+
+def _merged(stacks: Sequence[Stack]) -> list[Stack]:
+    """As few stacks as hold the same states: a save costs the same for one or many."""
+    alike: dict[tuple, list[Stack]] = {}
+    for stack in stacks:
+        kind = tuple((n, a.shape[1:], a.dtype) for n, a in stack.arrays.items())
+        alike.setdefault(kind, []).append(stack)
+    return [
+        Stack(
+            entries=tuple(entry for stack in same for entry in stack.entries),
+            arrays={
+                name: np.concatenate([stack.arrays[name] for stack in same])
+                for name in same[0].arrays
+            },
+        )
+        for same in alike.values()
+    ]
+
+
+def _rows_of(copied: Copied, rows: Sequence[int]) -> Copied:
+    return dataclasses.replace(
+        copied,
+        trials=tuple(copied.trials[i] for i in rows),
+        steps=tuple(copied.steps[i] for i in rows),
+        arrays={name: array[list(rows)] for name, array in copied.arrays.items()},
+    )
+
+
+def _frame(
+    columns: Mapping[str, np.ndarray], schema: Mapping[str, Any]
+) -> pl.DataFrame:
+    """Columns in the table's order; those that a group does not have are null."""
+    missing = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in columns]
+    return pl.DataFrame(dict(columns)).with_columns(missing).select(list(schema))
+
+
+def _concat(frames: list[pl.DataFrame], schema: Mapping[str, Any]) -> pl.DataFrame:
+    return pl.concat(frames) if frames else pl.DataFrame(schema=dict(schema))

@@ -1,0 +1,133 @@
+"""`run` and `promote`: a study and a directory in, a run out."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tuner.lanes import layout as layouts_
+from tuner.lanes.layout import Layout
+from tuner.rounds.definition import check_same, definition
+from tuner.rounds.display import Display
+from tuner.rounds.driver import Driver
+from tuner.rounds.groups import by_group
+from tuner.rounds.preflight import Plan, preflight
+from tuner.rounds.progress import make_display
+from tuner.rounds.recorder import Recorder, schemas
+from tuner.rounds.stopping import stop_on_signals
+from tuner.runs import Run
+from tuner.store.definition import NAME
+from tuner.store.reader import read_definition, read_ledger
+from tuner.store.writer import Writer
+from tuner.study.study import Round, Study
+
+LayoutLike = Layout | str | Mapping[str, Layout | str]
+
+
+def run(
+    study: Study,
+    directory: str | Path,
+    *,
+    layout: LayoutLike | None = None,
+    display: Display | None = None,
+) -> Run:
+    """Run a study, or go on with it; a complete one is left as it is.
+
+    Interrupted by SIGINT or SIGTERM it commits and returns the run as it stands; the
+    same call goes on from there.
+
+    Args:
+        study: what to run.
+        directory: where its records are, made if need be.
+        layout: of every program, or of each by its name; chosen if None. A directory
+            that has layouts keeps them.
+        display: what shows the progress; a terminal's or a notebook's if None.
+
+    Raises:
+        ValueError, TypeError: before anything compiles, for what can never run.
+        OtherStudyError: where the directory belongs to another study.
+        LockedError: where another process writes it.
+    """
+    directory = Path(directory)
+    plan = preflight(study)
+    with Writer(directory) as writer, stop_on_signals() as stop:
+        layouts = _layouts(plan, directory, layout)
+        writer.write_definition(definition(study, layouts))
+        train, valid = schemas(plan.scheduled, plan.train, plan.valid)
+        writer.fix_schemas(train, valid)
+        recorder = Recorder(
+            read_ledger(directory).trials,
+            train,
+            valid,
+            study.target.sign,
+            study.target.metric,
+        )
+        display = display or make_display(study, stop)
+        try:
+            Driver(plan, directory, writer, recorder, layouts, display, stop).run()
+        finally:
+            display.close()
+    return Run(directory, study=study)
+
+
+def promote(
+    run_: Run,
+    *,
+    keep: int,
+    max_train_steps: int,
+    extend: Callable[[Any, int], Any],
+    across: str = "each",
+    study: Study | None = None,
+    layout: LayoutLike | None = None,
+    display: Display | None = None,
+) -> Run:
+    """Add a round to a run: its best trials, trained longer.
+
+    Args:
+        run_: the run, complete or not: what is left of it is run first.
+        keep: how many trials of the last round go on, as in `Round`.
+        max_train_steps: their new horizon.
+        extend: the rule by which their schedules become longer.
+        across: "each" scientific combination keeps its share, or "all" together.
+        study: the definition, where the run was opened without it.
+        layout: as in `run`.
+        display: as in `run`.
+
+    Raises:
+        ValueError: where the definition is missing, or the round cannot be.
+    """
+    study = study or run_.study
+    if study is None:
+        raise ValueError(
+            "promoting needs the study's functions, but a run that was opened has only "
+            "its data: pass study=, or promote what tuner.run returned"
+        )
+    longer = Round(
+        keep=keep, max_train_steps=max_train_steps, extend=extend, across=across
+    )
+    study = dataclasses.replace(study, rounds=(*study.rounds, longer))
+    return run(study, run_.directory, layout=layout, display=display)
+
+
+def _layouts(
+    plan: Plan, directory: Path, asked: LayoutLike | None
+) -> dict[str, Layout]:
+    """The layout of every program: the directory's, else what is asked, else chosen.
+
+    It decides a trial's bits, so it never changes within a run directory.
+    """
+    before: Mapping[str, str] = {}
+    if (directory / NAME).exists():
+        old = read_definition(directory)
+        check_same(old, plan.study, directory)
+        before = old["layouts"]
+    everything = [trial for trials in plan.rounds for trial in trials]
+    layouts = {}
+    for name, members in by_group(plan.study, everything).items():
+        wanted = asked.get(name) if isinstance(asked, Mapping) else asked
+        text = before.get(name, wanted)
+        chosen = layouts_.choose(len(members)) if text is None else text
+        layout = Layout.parse(chosen) if isinstance(chosen, str) else chosen
+        layouts_.check(layout)
+        layouts[name] = layout
+    return layouts

@@ -1,0 +1,239 @@
+"""A run as a value: open a directory, read its tables, restore its states.
+
+Reading needs no JAX; restoring a state does, since snapshots are Orbax's.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tuner.analysis.curves import with_lineage
+from tuner.analysis.findings import Finding, findings
+from tuner.analysis.ranking import best_first, rank, with_ties
+from tuner.store.definition import NAME
+from tuner.store.reader import (
+    is_running,
+    read_definition,
+    read_ledger,
+    read_state,
+    read_table,
+)
+
+PARTS = {"best": "best", "last": "state", "branch": "state"}
+
+
+def open_run(directory: str | Path) -> "Run":
+    """Open a run directory for reading; whoever writes it is not disturbed.
+
+    Raises:
+        FileNotFoundError: where there is no run.
+    """
+    directory = Path(directory)
+    if not (directory / NAME).exists():
+        raise FileNotFoundError(
+            f"{directory} holds no run (there is no {NAME}): pass the directory given "
+            "to `tuner run --dir`"
+        )
+    return Run(directory)
+
+
+class Run:
+    """What a run directory holds, read anew at each question.
+
+    Attributes:
+        directory: where it lies.
+        study: the definition, where this process ran it; else None.
+    """
+
+    def __init__(self, directory: str | Path, *, study: Any = None) -> None:
+        self.directory = Path(directory)
+        self.study = study
+
+    def __repr__(self) -> str:
+        """Its directory."""
+        return f"Run({str(self.directory)!r})"
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """What `study.json` says: the study, versions, device and layouts."""
+        return read_definition(self.directory)
+
+    @property
+    def layout(self) -> dict[str, str]:
+        """The layout of every program, as `layout=` takes it."""
+        return self.definition["layouts"]
+
+    @property
+    def figures(self) -> Mapping[str, Any]:
+        """What the run has cost: steps, seconds, compilations."""
+        return read_ledger(self.directory).figures
+
+    @property
+    def maximize(self) -> bool:
+        """Whether the objective is to be large."""
+        return self.definition["study"]["objective"]["direction"] == "maximize"
+
+    @property
+    def trials(self) -> pl.DataFrame:
+        """One row a trial, with `hp.` and `schedule.` columns."""
+        rows = read_ledger(self.directory).trials
+        fields = {name: [getattr(row, name) for row in rows] for name in TRIAL_COLUMNS}
+        frame = pl.DataFrame(fields, schema=TRIAL_COLUMNS)
+        return frame.with_columns(
+            *_spread("hp", [row.hyperparams for row in rows]),
+            *_spread("schedule", [row.schedule for row in rows]),
+        )
+
+    def metrics(self, table: str, *, lineage: bool = False) -> pl.DataFrame:
+        """The recorded steps ("train") or evaluations ("valid") of all trials.
+
+        Args:
+            table: "train" or "valid".
+            lineage: put a promoted trial's shared prefix before its own rows.
+        """
+        ledger = read_ledger(self.directory)
+        rows = read_table(self.directory, table, ledger)
+        return with_lineage(rows, self.trials) if lineage else rows
+
+    @property
+    def status(self) -> str:
+        """`running` while a process trains it, then `complete` or `interrupted`."""
+        if is_running(self.directory):
+            return "running"
+        num_rounds = len(self.definition["study"]["rounds"])
+        return "complete" if _is_over(self.trials, num_rounds) else "interrupted"
+
+    @property
+    def ranked(self) -> pl.DataFrame:
+        """The trials that have a result, of any round, best first.
+
+        A trial that broke is not among them. Ties go to the lower loss of the
+        objective's set, then to the earlier trial.
+        """
+        return best_first(self._with_ties(), maximize=self.maximize).drop("tie")
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The first row of `ranked`.
+
+        Raises:
+            LookupError: where no trial has been evaluated.
+        """
+        ranked = self.ranked
+        if ranked.is_empty():
+            raise LookupError(f"no trial of {self.directory} has been evaluated yet")
+        return ranked.row(0, named=True)
+
+    def findings(self) -> list[Finding]:
+        """What the run says about itself that its reader should act upon."""
+        return findings(self._with_ties(), self.definition)
+
+    def restore(self, trial: int, what: str = "best", *, like: Any = None) -> Any:
+        """A state of a trial: of its best evaluation, its last, or its branch step.
+
+        Args:
+            trial: its number.
+            what: "best": what the task keeps of it, for supervised tasks the
+                parameters. "last" or "branch": the whole state.
+            like: a tree of the same structure, whose classes come back; nested
+                dictionaries otherwise.
+
+        Raises:
+            LookupError: where there is no such state; lists those there are.
+            ValueError: where `like` has another structure.
+        """
+        if what not in PARTS:
+            raise ValueError(
+                f"what must be one of {', '.join(PARTS)}, but got {what!r}"
+            )
+        leaves = self._leaves(trial, what)
+        prefix = f"{PARTS[what]}."
+        chosen = {
+            name.removeprefix(prefix): array
+            for name, array in leaves.items()
+            if name == PARTS[what] or name.startswith(prefix)
+        }
+        return _nested(chosen) if like is None else _like(like, chosen)
+
+    def _with_ties(self) -> pl.DataFrame:
+        trials = self.trials
+        if trials.is_empty():
+            return trials.with_columns(tie=pl.lit(None))
+        metric = self.definition["study"]["objective"]["metric"]
+        return with_ties(trials, self.metrics("valid", lineage=True), metric)
+
+    def _leaves(self, trial: int, what: str) -> Mapping[str, Any]:
+        """The newest snapshot that holds it: a last state carries the best with it."""
+        holders = ("last", "best", "running") if what == "best" else (what,)
+        ledger = read_ledger(self.directory)
+        there = {p.entry.what for p in ledger.entries if p.entry.trial == trial}
+        holder = next((h for h in holders if h in there), what)
+        return read_state(self.directory, trial, holder, ledger)[1]
+
+
+TRIAL_COLUMNS = {
+    "trial": pl.Int32,
+    "sample": pl.Int32,
+    "replicate": pl.Int32,
+    "round": pl.Int32,
+    "group": pl.String,
+    "combination": pl.String,
+    "parent": pl.Int32,
+    "start_step": pl.Int32,
+    "resume": pl.String,
+    "status": pl.String,
+    "max_train_steps": pl.Int32,
+    "step": pl.Int32,
+    "best_step": pl.Int32,
+    "best_objective": pl.Float64,
+    "final_objective": pl.Float64,
+    "diverged_step": pl.Int32,
+    "diverged_learning_rate": pl.Float64,
+    "note": pl.String,
+}
+
+
+def _is_over(trials: pl.DataFrame, num_rounds: int) -> bool:
+    """Whether no trial waits, and no round: one that would keep nobody has none."""
+    if trials.is_empty() or trials["status"].is_in(["waiting", "running"]).any():
+        return False
+    if trials.filter(round=num_rounds).height:
+        return True
+    last_round = trials.filter(pl.col("round") == pl.col("round").max())
+    return rank(last_round.with_columns(tie=pl.lit(None))).is_empty()
+
+
+def _spread(prefix: str, dicts: list[Mapping[str, Any]]) -> list[pl.Series]:
+    """A column for each key, null where a trial does not have it."""
+    names = dict.fromkeys(name for values in dicts for name in values)
+    return [
+        pl.Series(f"{prefix}.{name}", [values.get(name) for values in dicts])
+        for name in names
+    ]
+
+
+def _nested(leaves: Mapping[str, Any]) -> Any:
+    """Dictionaries in dictionaries from dotted paths."""
+    tree: dict[str, Any] = {}
+    for path, array in leaves.items():
+        if path in PARTS.values():
+            return array  # the state is one array
+        *above, name = path.split(".")
+        inside = tree
+        for key in above:
+            inside = inside.setdefault(key, {})
+        inside[name] = array
+    return tree
+
+
+def _like(like: Any, leaves: Mapping[str, Any]) -> Any:
+    import jax  # here: reading a run must not wait for it
+
+    paths, structure = jax.tree_util.tree_flatten_with_path(like)
+    names = [jax.tree_util.keystr(p, simple=True, separator=".") for p, _ in paths]
+    if set(names) != set(leaves):
+        differing = ", ".join(sorted(set(names) ^ set(leaves))[:5])
+        raise ValueError(f"`like` must have the structure of the state: {differing}")
+    return structure.unflatten([leaves[name] for name in names])
