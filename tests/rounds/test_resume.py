@@ -70,7 +70,7 @@ class StopAfter(Silent):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.mark.parametrize("segments", [1, 4, 9])
+@pytest.mark.parametrize("segments", [1, 9])
 def test_stopped_by_a_signal_it_goes_on_as_if_never_stopped(
     uninterrupted, tmp_path, segments
 ):

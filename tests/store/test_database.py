@@ -119,11 +119,12 @@ def test_a_snapshot_is_forgotten_once_no_state_lies_in_it(run):
     assert database.read(run).files.keys() == {PART.path, "snapshots/2"}
 
 
-def test_running_states_last_until_the_next_commit(run):
+def test_a_running_state_lasts_as_long_as_its_trial_runs(run, row):
     running = place(2, "running", 7, number=2)
-    commit(run, 2, files=[snapshot(2)], places=[running])
-    assert running in database.read(run).entries
+    commit(run, 2, trials=[row(2)], files=[snapshot(2)], places=[running])
     commit(run, 3)
+    assert running in database.read(run).entries
+    commit(run, 4, trials=[row(2, status="complete")])
     assert running not in database.read(run).entries
 
 

@@ -55,11 +55,21 @@ def test_a_frame_without_rows_makes_no_part(tmp_path, writer, frame):
     }
 
 
-def test_running_states_replace_those_before(tmp_path, writer, stack):
-    writer.commit(Commit(running=[stack("running", {1: 3}), stack("running", {2: 3})]))
+def test_a_running_state_replaces_the_one_before(tmp_path, writer, row, stack):
+    both = [stack("running", {1: 3}), stack("running", {2: 3})]
+    writer.commit(Commit(trials=[row(1), row(2)], running=both))
     assert snapshots(tmp_path) == ["000001-0", "000001-1"]
     writer.commit(Commit(running=[stack("running", {1: 6})]))
-    assert snapshots(tmp_path) == ["000002-0"]
+    assert snapshots(tmp_path) == ["000001-1", "000002-0"]
+
+
+def test_a_running_state_of_another_trial_stays(tmp_path, writer, row, stack):
+    writer.commit(
+        Commit(trials=[row(1), row(2)], running=[stack("running", {1: 3, 2: 3})])
+    )
+    writer.commit(Commit(running=[stack("running", {2: 6})]))
+    assert read_state(tmp_path, 1, "running")[0] == 3
+    assert read_state(tmp_path, 2, "running")[0] == 6
 
 
 def test_the_newest_state_of_a_kind_wins(tmp_path, writer, stack):

@@ -44,7 +44,8 @@ def train_alone(
     traced = {n: jnp.asarray(job.hyperparams[n], d) for n, d in group.traced.items()}
     numbers = jnp.asarray(np.array(job.numbers, np.uint32))
     key = trial_key(data, numbers)
-    lane = LaneState(jax.random.key_data(key), traced, None)
+    nothing: Any = None  # what training makes is carried beside the lane
+    lane = LaneState(jax.random.key_data(key), traced, nothing)
     state = begin(data, numbers, traced)
     batch = _batches(group, key)
     for number in range(1, steps + 1):

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from tuner.lanes.state import KEYS, flatten, num_bytes
@@ -174,4 +175,4 @@ def _type(array: Any) -> jax.ShapeDtypeStruct:
 
 
 def _is_float(leaf: Any) -> bool:
-    return jax.dtypes.issubdtype(leaf.dtype, np.floating)
+    return jnp.issubdtype(leaf.dtype, jnp.floating)

@@ -137,6 +137,8 @@ class Driver:
         }
         jobs = []
         for trial in trials:
+            row = self._row(trial)
+            assert row.status != "running" or trial.trial in running, row
             step, trained = running.get(trial.trial, (0, None))
             start = self._starts.get(trial.trial, Start())
             if trained is None and start.trial is not None and start.what is not None:
@@ -176,12 +178,13 @@ class Driver:
 
     def _best(self) -> TrialRow | None:
         sign = self.study.target.sign
-        judged = [
-            row
+        judged = {
+            row.trial: sign * row.best_objective
             for row in self.recorder.rows.values()
             if row.best_objective is not None and row.diverged_step is None
-        ]
-        return min(judged, key=lambda row: sign * row.best_objective, default=None)
+        }
+        best = min(judged, key=judged.__getitem__, default=None)
+        return None if best is None else self.recorder.rows[best]
 
     def _row(self, trial: Trial) -> TrialRow:
         return self.recorder.rows[trial.trial]

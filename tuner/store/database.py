@@ -82,14 +82,18 @@ def record_commit(
 ) -> None:
     """Acknowledges a commit.
 
-    A trial replaces its row, a state the one of the same trial and kind; all earlier
-    running states are forgotten, and so is a snapshot in which no state lies any more.
+    A trial replaces its row, a state the one of the same trial and kind. The running
+    state of a trial that runs no more is forgotten, and so is a snapshot in which no
+    state lies any more.
     """
     with _transaction(connection):
         _put(connection, "trials", map(_trial_values, trials))
         _put(connection, "files", map(_file_values, files))
-        connection.execute("delete from entries where what = 'running'")
         _put(connection, "entries", map(_place_values, places))
+        connection.execute(
+            "delete from entries where what = 'running' and trial not in"
+            " (select trial from trials where status = 'running')"
+        )
         connection.execute(
             "delete from files where path like 'snapshots/%'"
             " and path not in (select path from entries)"

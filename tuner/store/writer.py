@@ -30,7 +30,7 @@ class Commit:
         valid: new rows of the table `valid`.
         trials: inserted or replaced.
         kept: states kept for good (best, last, branch); the newest of a kind wins.
-        running: states of the trials now training; they replace all earlier ones.
+        running: states of trials now training, each until a newer one, or its end.
         figures: the run's accounting, as JSON; it replaces the earlier one.
     """
 

@@ -9,6 +9,7 @@ import warnings
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 
@@ -78,4 +79,4 @@ def _narrow(leaf: Any) -> np.ndarray:
 
 
 def _is_float(array: np.ndarray) -> bool:
-    return jax.dtypes.issubdtype(array.dtype, np.floating)
+    return jnp.issubdtype(array.dtype, jnp.floating)

@@ -273,8 +273,7 @@ def _describe_round(round_: Round) -> dict[str, Any]:
     extend = round_.extend
     if extend is not None:
         name = getattr(extend, "__name__", type(extend).__name__)
-        fields["extend"] = (
-            extend.describe() if hasattr(extend, "describe") else {"function": name}
-        )
+        describe_rule = getattr(extend, "describe", lambda: {"function": name})
+        fields["extend"] = describe_rule()
     fields["points"] = [dict(point) for point in round_.points]
     return fields
