@@ -15,12 +15,10 @@ import tuner
 
 
 def schedule(hyperparams, max_train_steps):
-    return tuner.warmup_constant_decay(
+    return tuner.cosine(
         hyperparams.learning_rate,
         max_train_steps,
         warmup_steps=hyperparams.warmup_steps,
-        decay_steps=max_train_steps - hyperparams.warmup_steps,
-        decay="cosine",
     )
 
 

@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import tuner
 from sklearn.datasets import load_digits
+
+import tuner
 
 PIXELS, LABELS = load_digits(return_X_y=True)
 ORDER = np.random.default_rng(0).permutation(len(LABELS))

@@ -12,10 +12,11 @@ from .study.data import Arrays as Arrays
 from .study.domains import Choice as Choice
 from .study.domains import Float as Float
 from .study.domains import Int as Int
-from .study.schedule import LengthenConstant as LengthenConstant
-from .study.schedule import LengthenDecay as LengthenDecay
+from .study.extension import LengthenConstant as LengthenConstant
+from .study.extension import LengthenDecay as LengthenDecay
+from .study.extension import Stretch as Stretch
 from .study.schedule import Schedule as Schedule
-from .study.schedule import Stretch as Stretch
+from .study.schedule import cosine as cosine
 from .study.schedule import shared_prefix as shared_prefix
 from .study.schedule import warmup_constant_decay as warmup_constant_decay
 from .study.space import Space as Space
@@ -24,4 +25,5 @@ from .study.study import Round as Round
 from .study.study import Study as Study
 from .study.supervised import SupervisedTask as SupervisedTask
 from .study.task import Sum as Sum
+from .study.task import Task as Task
 from .study.task import Variables as Variables

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import small
+
 from tuner.lanes.compilations import compilations
 from tuner.lanes.engine import Engine
 from tuner.lanes.layout import Layout
@@ -136,6 +137,7 @@ def test_trials_equal_a_plain_loop_over_optax(program, study):
     """Known by other means: ten steps of one trial, written by hand."""
     import jax
     import optax
+
     from tuner.lanes.order import batch_indices
     from tuner.study.hyperparams import Hyperparams
 

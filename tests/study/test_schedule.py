@@ -9,11 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tuner
+from tuner.study.extension import LengthenConstant, LengthenDecay, Stretch
 from tuner.study.schedule import (
-    LengthenConstant,
-    LengthenDecay,
     Schedule,
-    Stretch,
     cosine,
     rates_of,
     shared_prefix,

@@ -5,7 +5,6 @@ any time is spent.
 """
 
 import dataclasses
-import difflib
 import functools
 import math
 import traceback
@@ -18,6 +17,8 @@ import numpy as np
 
 from tuner.lanes.state import KEYS, flatten, num_bytes
 from tuner.lanes.trial import Group, begin, evaluate, initial_state, step
+from tuner.study.names import nearest_first
+from tuner.study.task import check_metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +78,8 @@ def _trace(group: Group) -> Signature:
         functools.partial(step, group), data, key, lane, state, (number, rates, index)
     )
     valid = jax.eval_shape(functools.partial(evaluate, group), data, lane, state)
-    _check_metrics("step", train)
-    _check_metrics("evaluate", valid)
+    check_metrics("step", train)
+    check_metrics("evaluate", valid)
     _check_loss(train)
     _check_objective(group.objective.metric, valid)
     _check_carried(state, after)
@@ -91,65 +92,62 @@ def _trace(group: Group) -> Signature:
     )
 
 
-def _check_metrics(function: str, metrics: Mapping[str, Any]) -> None:
-    for name, value in metrics.items():
-        if value.shape != ():
-            raise ValueError(
-                f"a metric is a scalar, but {function} returns {name} of shape "
-                f"{list(value.shape)}: take its mean, or return tuner.Sum from evaluate"
-            )
-
-
 def _check_loss(metrics: Mapping[str, Any]) -> None:
     if "loss" not in metrics:
         raise ValueError(
             "a step's metrics must hold `loss`, which tells a broken trial, but got "
-            f"{', '.join(metrics) or 'none'}"
+            f"{', '.join(metrics) or 'none'}: return it with them"
         )
 
 
 def _check_objective(objective: str, metrics: Mapping[str, Any]) -> None:
     if objective not in metrics:
-        near = difflib.get_close_matches(objective, metrics, n=len(metrics), cutoff=0)
+        known = ", ".join(nearest_first(objective, metrics)) or "none"
         raise ValueError(
-            f"the objective must be a metric that an evaluation returns, but got "
-            f"{objective!r}; there are: {', '.join(near)}"
+            "the objective must be a metric that an evaluation returns, but got "
+            f"{objective!r}; there are: {known}"
         )
 
 
 def _check_carried(before: Any, after: Any) -> None:
     """A lane is a fixed piece of memory: a step may not change what it is made of."""
-    old, new = flatten(before), flatten(after)
+    old, new = flatten({"state": before}), flatten({"state": after})
     if list(old) != list(new):
         raise TypeError(
             "a step must carry on the state that init makes, but the structures "
-            f"differ at {', '.join(sorted(set(old) ^ set(new))[:5])}"
+            f"differ at {', '.join(sorted(set(old) ^ set(new))[:5])}: return all of "
+            "it, and nothing else"
         )
     for path, leaf in old.items():
         if leaf.shape != new[path].shape or leaf.dtype != new[path].dtype:
             raise TypeError(
                 f"a step must carry on the state that init makes, but {path} is "
                 f"{leaf.dtype}{list(leaf.shape)} after init and "
-                f"{new[path].dtype}{list(new[path].shape)} after a step"
+                f"{new[path].dtype}{list(new[path].shape)} after a step: return it as "
+                "it came, by .astype or .reshape"
             )
 
 
 def _guilty(group: Group, example: Mapping[str, Any]) -> list[str]:
-    """The traced hyperparameters without which, as plain values, it does trace."""
-    if not _traces(group, example):
+    """The traced hyperparameters without which, as known numbers, it does trace.
+
+    The numbers have the traced ones' types: where those are what is wrong, as beside
+    parameters of 16 bits, no hyperparameter is guilty.
+    """
+    known = {name: dtype(example[name]) for name, dtype in group.traced.items()}
+    if not _traces(group, known):
         return []
-    needed = list(group.traced)
-    for name in list(needed):
-        fewer = [other for other in needed if other != name]
-        if _traces(group, {other: example[other] for other in fewer}):
-            needed = fewer
-    return needed
+    for name in group.traced:
+        fewer = {other: value for other, value in known.items() if other != name}
+        if _traces(group, fewer):
+            known = fewer
+    return list(known)
 
 
-def _traces(group: Group, plain: Mapping[str, Any]) -> bool:
-    """Whether the group can be traced with some hyperparameters as plain values."""
-    traced = {name: d for name, d in group.traced.items() if name not in plain}
-    static = {**group.static, **plain}
+def _traces(group: Group, known: Mapping[str, Any]) -> bool:
+    """Whether the group can be traced where some hyperparameters are known."""
+    traced = {name: d for name, d in group.traced.items() if name not in known}
+    static = {**group.static, **known}
     try:
         _trace(dataclasses.replace(group, static=static, traced=traced))
     except TypeError:
@@ -166,7 +164,10 @@ def _static_message(guilty: Sequence[str], error: TypeError) -> str:
     )
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     if any("flax" in name and "stochastic" in name for name in files):
-        message += "; for a dropout rate use tuner.flax.Dropout, which takes it traced"
+        message += (
+            "; for a dropout rate use tuner.flax.Dropout (Linen: tuner.flax.dropout), "
+            "which takes it traced"
+        )
     return message
 
 

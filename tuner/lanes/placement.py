@@ -67,10 +67,7 @@ class Placement:
         left = [[s for s in starts if s[1].trained] for starts in self._starts]
         while any(left):
             lane = np.full((self.layout.devices, width), self.room, np.int32)
-            shape = (self.layout.devices, width)
-            trained = jax.tree.map(
-                lambda a: np.zeros((*shape, *a.shape), a.dtype), like
-            )
+            trained = _zeros((self.layout.devices, width), like)
             for device, starts in enumerate(left):
                 for row, (target, job) in enumerate(starts[:width]):
                     lane[device, row] = target

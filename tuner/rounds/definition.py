@@ -1,6 +1,7 @@
 """What `study.json` says, and whether a directory belongs to the study that asks."""
 
 import hashlib
+import json
 import platform
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -41,7 +42,7 @@ def check_same(old: Mapping[str, Any], study: Study, directory: Path) -> None:
 
     More rounds than before are no other study, nor are fewer: those there stay.
     """
-    before, now = dict(old["study"]), describe(study)
+    before, now = dict(old["study"]), json.loads(json.dumps(describe(study)))
     shared = min(len(before["rounds"]), len(now["rounds"]))
     for described in (before, now):
         described["rounds"] = described["rounds"][:shared]

@@ -8,7 +8,6 @@ it stands is read from the ledger.
 import collections
 import dataclasses
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from tuner.lanes.job import Job
 from tuner.lanes.layout import Layout
 from tuner.lanes.program import Program
 from tuner.rounds.accounts import Accounts
-from tuner.rounds.cadence import Cadence
+from tuner.rounds.committer import Committer
 from tuner.rounds.display import Display, Standing
 from tuner.rounds.groups import by_group, group_name, make_group, make_job
 from tuner.rounds.preflight import Plan
@@ -48,9 +47,9 @@ class Driver:
         stop: threading.Event,
     ) -> None:
         self.plan, self.study = plan, plan.study
-        self.directory, self.writer, self.recorder = directory, writer, recorder
+        self.directory, self.recorder = directory, recorder
         self.layouts, self.display, self.stop = layouts, display, stop
-        self.cadence = Cadence()
+        self.committer = Committer(writer)
         self.accounts = Accounts(read_ledger(directory).figures)
         self._trials: dict[int, Trial] = {}
         self._starts: dict[int, Start] = {}
@@ -59,17 +58,21 @@ class Driver:
 
     def run(self) -> None:
         """Train all that is not trained yet; return early when asked to stop."""
-        for number in range(1, len(self.study.rounds) + 1):
-            trials = self._enter(number)
-            left = [t for t in trials if self._row(t).status not in ENDED]
-            for name, members in by_group(self.study, left).items():
-                if not self.stop.is_set():
-                    self._train(name, members)
-            if self.stop.is_set():
-                return
-            if left:
-                self.display.ended(self._standing())
-        self._commit()
+        with self.committer:
+            for number in range(1, len(self.study.rounds) + 1):
+                self._run_round(number)
+                self.committer.wait()
+                if self.stop.is_set():
+                    return
+
+    def _run_round(self, number: int) -> None:
+        trials = self._enter(number)
+        left = [t for t in trials if self._row(t).status not in ENDED]
+        for name, members in by_group(self.study, left).items():
+            if not self.stop.is_set():
+                self._train(name, members)
+        if left and not self.stop.is_set():
+            self.display.ended(self._standing())
 
     def _enter(self, number: int) -> list[Trial]:
         """The trials of a round, entered in the ledger as waiting if they are new."""
@@ -106,7 +109,7 @@ class Driver:
         examples = self.study.examples_per_step(trials[0].hyperparams)
         while engine.busy:
             stopping = self.stop.is_set()
-            copy = stopping or self.cadence.due()
+            copy = stopping or self.committer.cadence.due()
             segment = engine.advance(launch=not stopping, copy=copy)
             if segment is not None:
                 self._record(segment, examples)
@@ -130,6 +133,7 @@ class Driver:
 
     def _jobs(self, trials: Sequence[Trial]) -> list[Job]:
         """What the lanes need, with the state of each trial that has begun before."""
+        self.committer.wait()
         running = {
             entry.trial: (entry.step, {n: a[i] for n, a in stack.arrays.items()})
             for stack in read_states(self.directory, "running")
@@ -152,9 +156,7 @@ class Driver:
         self.display.advanced(self._standing)
 
     def _commit(self) -> None:
-        started = time.monotonic()
-        self.writer.commit(self.recorder.take(self.accounts.figures()))
-        self.cadence.committed(time.monotonic() - started)
+        self.committer.submit(self.recorder.take(self.accounts.figures()))
 
     def _standing(self) -> Standing:
         number = max(trial.round for trial in self._trials.values())

@@ -35,7 +35,8 @@ def by_group(study: Study, trials: Iterable[Trial]) -> dict[str, list[Trial]]:
             raise ValueError(
                 "all trials must have the same schedules, but got "
                 f"{sorted(members[0].schedules)} for trial {members[0].trial} and "
-                f"{sorted(trial.schedules)} for trial {trial.trial}"
+                f"{sorted(trial.schedules)} for trial {trial.trial}: return "
+                "every name for every trial"
             )
         members.append(trial)
     return groups

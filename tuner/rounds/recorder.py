@@ -17,6 +17,7 @@ from tuner.store.ledger import TrialRow
 from tuner.store.snapshots import Entry, Stack
 from tuner.store.writer import Commit
 
+Columns = Mapping[str, np.ndarray]
 BEST = ("best.", "best_objective", "best_step")  # leaves that outlive a broken trial
 
 
@@ -50,8 +51,8 @@ class Recorder:
         self._train_schema, self._valid_schema = train_schema, valid_schema
         self._sign, self._objective = sign, objective
         self._changed: set[int] = set()
-        self._train: list[pl.DataFrame] = []
-        self._valid: list[pl.DataFrame] = []
+        self._train: list[Columns] = []
+        self._valid: list[Columns] = []
         self._kept: list[Stack] = []
         self._running: list[Stack] = []
 
@@ -78,8 +79,8 @@ class Recorder:
     def take(self, figures: Mapping[str, Any]) -> Commit:
         """All that a commit needs, and begin anew."""
         commit = Commit(
-            train=_concat(self._train, self._train_schema),
-            valid=_concat(self._valid, self._valid_schema),
+            train=_frame(self._train, self._train_schema),
+            valid=_frame(self._valid, self._valid_schema),
             trials=[self.rows[trial] for trial in sorted(self._changed)],
             kept=_merged(self._kept),
             running=_merged(self._running),
@@ -89,29 +90,27 @@ class Recorder:
         self._train, self._valid, self._kept, self._running = [], [], [], []
         return commit
 
-    def _train_rows(self, segment, steps, examples_per_step):
+    def _train_rows(self, segment, steps, examples_per_step) -> Columns:
         within = np.arange(steps)
         good = within < segment.good[:, None]
         step = (segment.base[:, None] + 1 + within)[good].astype(np.int32)
-        columns = {
+        return {
             "trial": np.repeat(segment.trials, segment.good),
             "step": step,
             "examples": step.astype(np.int64) * examples_per_step,
             **{name: values[good] for name, values in segment.rates.items()},
             **{f"train/{name}": a[good] for name, a in segment.train.items()},
         }
-        return _frame(columns, self._train_schema)
 
-    def _valid_rows(self, segment, steps, examples_per_step):
+    def _valid_rows(self, segment, steps, examples_per_step) -> Columns:
         whole = segment.good == steps
         step = segment.base[whole] + np.int32(steps)
-        columns = {
+        return {
             "trial": segment.trials[whole],
             "step": step,
             "examples": step.astype(np.int64) * examples_per_step,
             **{name: values[whole] for name, values in segment.valid.items()},
         }
-        return _frame(columns, self._valid_schema)
 
     def _stand(self, segment: Segment, i: int, steps: int) -> None:
         """Where trial i of a segment stands after it."""
@@ -194,13 +193,21 @@ def _rows_of(copied: Copied, rows: Sequence[int]) -> Copied:
     )
 
 
-def _frame(
-    columns: Mapping[str, np.ndarray], schema: Mapping[str, Any]
-) -> pl.DataFrame:
-    """Columns in the table's order; those that a group does not have are null."""
-    missing = [pl.lit(None, t).alias(n) for n, t in schema.items() if n not in columns]
-    return pl.DataFrame(dict(columns)).with_columns(missing).select(list(schema))
+def _frame(parts: Sequence[Columns], schema: Mapping[str, Any]) -> pl.DataFrame:
+    """All rows in one frame; a column that a part does not have is null there."""
+    return pl.DataFrame(
+        {name: _column(parts, name, dtype) for name, dtype in schema.items()},
+        schema=dict(schema),
+    )
 
 
-def _concat(frames: list[pl.DataFrame], schema: Mapping[str, Any]) -> pl.DataFrame:
-    return pl.concat(frames) if frames else pl.DataFrame(schema=dict(schema))
+def _column(parts: Sequence[Columns], name: str, dtype: Any) -> Any:
+    if parts and all(name in part for part in parts):
+        return np.concatenate([part[name] for part in parts])
+    series = [
+        pl.Series(name, part[name], dtype=dtype)
+        if name in part
+        else pl.Series(name, [None], dtype=dtype).new_from_index(0, len(part["trial"]))
+        for part in parts
+    ]
+    return pl.concat(series) if series else pl.Series(name, [], dtype=dtype)

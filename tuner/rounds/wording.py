@@ -11,7 +11,7 @@ def count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def number(value: float | int | str | bool | None) -> str:
+def number(value: int | float | str | bool | None) -> str:
     """A value in four digits; nothing where there is none.
 
     Examples:
@@ -23,7 +23,7 @@ def number(value: float | int | str | bool | None) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: int | float) -> str:
     """A stretch of time, in the two units that tell.
 
     Examples:
@@ -39,7 +39,7 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def clock(seconds: float) -> str:
+def clock(seconds: int | float) -> str:
     """Time since a start, in columns that line up.
 
     Examples:

@@ -169,7 +169,13 @@ _NO_DAMAGE = (  # of the low byte of SQLite's error codes
 @contextmanager
 def _connect(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
     address = f"{path.absolute().as_uri()}?mode={mode}"
-    connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=30)
+    connection = sqlite3.connect(
+        address,
+        uri=True,
+        isolation_level=None,
+        timeout=30,
+        check_same_thread=False,  # a writer may commit from a thread, one at a time
+    )
     with closing(connection):
         yield connection
 

@@ -32,7 +32,7 @@ class Arrays:
         if not trees:
             raise ValueError("Arrays needs at least one array, but got none")
         tree = trees[0] if len(trees) == 1 else trees
-        self.tree = jax.tree.map(_narrow, tree)
+        self.tree = narrow(tree)
         sizes = {leaf.shape[:1] for leaf in jax.tree.leaves(self.tree)}
         if len(sizes) != 1 or sizes == {()} or sizes == {(0,)}:
             shapes = [leaf.shape for leaf in jax.tree.leaves(self.tree)]
@@ -59,8 +59,13 @@ class Arrays:
             warnings.warn(
                 f"{count} of the data's {total} numbers are NaN: every trial that sees "
                 "one diverges; drop or fill them (np.nan_to_num)",
-                stacklevel=4,
+                stacklevel=3,
             )
+
+
+def narrow(tree: Any) -> Any:
+    """The tree's leaves as NumPy arrays of at most 32 bits a number."""
+    return jax.tree.map(_narrow, tree)
 
 
 def _narrow(leaf: Any) -> np.ndarray:

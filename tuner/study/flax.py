@@ -1,4 +1,4 @@
-"""Flax modules as supervised tasks: a module and a loss give `init`, `loss`, `evaluate`.
+"""Flax modules as supervised tasks, made from a module and a loss.
 
 Parameters are trained; all else that a module carries (batch statistics) goes on beside
 them without a gradient. Training calls the module in training mode with keys for its
@@ -40,8 +40,8 @@ def nnx_task(
 
     Args:
         model: `(hyperparams, rngs) -> nnx.Module`.
-        loss: `(hyperparams, model, batch) -> (loss, metrics)`, means over the batch, for
-            training and evaluation alike; `model` is called as the module is.
+        loss: `(hyperparams, model, batch) -> (loss, metrics)`, means over the batch,
+            for training and evaluation alike; `model` is called as the module is.
         **fields: the rest of `SupervisedTask`: optimizer, train, valid, batch_size, ...
     """
 
@@ -86,10 +86,10 @@ def linen_task(
     Args:
         model: `(hyperparams) -> linen.Module`. Where its `__call__` takes `train`, it
             is told whether it trains.
-        loss: `(hyperparams, model, batch) -> (loss, metrics)`, means over the batch, for
-            training and evaluation alike; `model(x)` applies the module.
-        example: inputs of a call, for the shapes of the parameters: an array, or a tuple
-            of arguments.
+        loss: `(hyperparams, model, batch) -> (loss, metrics)`, means over the batch,
+            for training and evaluation alike; `model(x)` applies the module.
+        example: inputs of a call, for the shapes of the parameters: an array, or a
+            tuple of arguments.
         **fields: the rest of `SupervisedTask`: optimizer, train, valid, batch_size, ...
     """
     inputs = example if isinstance(example, tuple) else (example,)
@@ -102,7 +102,8 @@ def linen_task(
             *inputs,
             **_mode(module, train=False),
         )
-        return Variables(made["params"], {k: v for k, v in made.items() if k != "params"})
+        extra = {name: of_kind for name, of_kind in made.items() if name != "params"}
+        return Variables(made["params"], extra)
 
     def training_loss(key, hyperparams, variables, batch):
         module = model(hyperparams)
@@ -170,7 +171,7 @@ class Dropout(nnx.Module):
         return x if self.deterministic else dropout(self.rngs(), self.rate, x)
 
 
-def _split(module):
+def _split(module: nnx.Module) -> tuple[Any, ...]:
     """Its structure, parameters, streams of keys, and all else that it carries."""
     return nnx.split(module, nnx.Param, nnx.RngState, ...)
 
@@ -180,7 +181,7 @@ def _replace(hyperparams, extra, tally):
     return tally
 
 
-def _mode(module, *, train):
+def _mode(module: linen.Module, *, train: bool) -> dict[str, Any]:
     """How a module is told that it trains, where it asks."""
     takes = inspect.signature(type(module).__call__).parameters
     return {"train": train} if "train" in takes else {}

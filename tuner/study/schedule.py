@@ -1,16 +1,10 @@
-"""Schedules: a learning rate for each step, and how a longer run's follows from it.
+"""Schedules: a learning rate for each step.
 
 A `Schedule` warms up from zero to its peak, stays there, then decays; each phase is a
 whole number of steps. The rate of update s is the schedule at count s - 1, as in Optax.
 What trains is the array of rates; shapes and horizons never reach a compiled program.
-
-An extension (`LengthenConstant`, `Stretch`, `LengthenDecay`) makes a longer run's
-schedule out of a shorter one's. None touches warm-up, peak, shape or final fraction,
-nor any of the first `prefix_steps` rates, so that a run can go on from a snapshot taken
-there. A schedule without an end ("none", "inverse_sqrt") goes on as it is.
 """
 
-import abc
 import dataclasses
 import numbers
 from collections.abc import Callable
@@ -73,7 +67,7 @@ class Schedule:
         if self.decay not in SHAPES:
             raise ValueError(unknown("decay", self.decay, SHAPES))
         for name in ("warmup_steps", "constant_steps", "decay_steps"):
-            object.__setattr__(self, name, _steps(name, getattr(self, name)))
+            object.__setattr__(self, name, whole_steps(name, getattr(self, name)))
         for name in ("peak", "final_fraction"):
             object.__setattr__(self, name, number(name, getattr(self, name)))
         _check_fields(self)
@@ -145,8 +139,8 @@ def warmup_constant_decay(
         >>> warmup_constant_decay(0.1, 1000, decay_fraction=0.4).constant_steps
         600
     """
-    max_train_steps = _steps("max_train_steps", max_train_steps)
-    warmup_steps = _steps("warmup_steps", warmup_steps)
+    max_train_steps = whole_steps("max_train_steps", max_train_steps)
+    warmup_steps = whole_steps("warmup_steps", warmup_steps)
     decay_steps = _decay_steps(decay, decay_fraction, decay_steps, max_train_steps)
     constant_steps = max_train_steps - warmup_steps - decay_steps
     if constant_steps < 0:
@@ -229,7 +223,8 @@ def shared_prefix(
 
     Examples:
         >>> short = warmup_constant_decay(0.1, 1000, decay_steps=400)
-        >>> shared_prefix(short, LengthenConstant()(short, 3000))
+        >>> long = warmup_constant_decay(0.1, 3000, decay_steps=400)
+        >>> shared_prefix(short, long)
         601
     """
     one, other = (s.rates() if isinstance(s, Schedule) else s for s in (old, new))
@@ -238,95 +233,8 @@ def shared_prefix(
     return int(differs.argmax()) if differs.any() else length
 
 
-class Extension(abc.ABC):
-    """Makes the schedule of a longer run out of a shorter run's."""
-
-    def __call__(self, schedule: Any, max_train_steps: int) -> Schedule:
-        """The schedule of the longer run, `max_train_steps` long."""
-        _check_parent(schedule, max_train_steps)
-        after_warmup = max_train_steps - schedule.warmup_steps
-        decay_steps = self._decay_steps(schedule, max_train_steps)
-        if schedule.decay == "none":
-            decay_steps = 0
-        if schedule.decay == "inverse_sqrt":
-            decay_steps = after_warmup - schedule.constant_steps
-        constant_steps = after_warmup - decay_steps
-        if constant_steps < schedule.constant_steps:
-            raise ValueError(
-                f"a constant phase never gets shorter, but a decay of {decay_steps} of "
-                f"{max_train_steps} steps would leave {constant_steps} of its "
-                f"{schedule.constant_steps}: shorten the decay or lengthen the run"
-            )
-        return dataclasses.replace(
-            schedule, constant_steps=constant_steps, decay_steps=decay_steps
-        )
-
-    def describe(self) -> dict[str, Any]:
-        """The extension as JSON data."""
-        return {"type": type(self).__name__}
-
-    @abc.abstractmethod
-    def _decay_steps(self, schedule: Schedule, max_train_steps: int) -> int:
-        """Steps of the longer run's decay; what remains is constant."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LengthenConstant(Extension):
-    """Extend by a longer constant phase; the decay keeps its length.
-
-    Attributes:
-        decay_steps: another length of the decay. Several decays can so branch off one
-            constant phase, which however never gets shorter.
-    """
-
-    decay_steps: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.decay_steps is not None:
-            _steps("decay_steps", self.decay_steps)
-
-    def describe(self) -> dict[str, Any]:
-        """The extension as JSON data."""
-        return {**super().describe(), "decay_steps": self.decay_steps}
-
-    def _decay_steps(self, schedule: Schedule, max_train_steps: int) -> int:
-        if self.decay_steps is None:
-            return schedule.decay_steps
-        if schedule.decay in ENDLESS:
-            raise ValueError(
-                f"decay={schedule.decay!r} has no length, but got "
-                f"(decay_steps={self.decay_steps}): use LengthenConstant(), or train "
-                'the short run with decay="linear" and decay_steps=0'
-            )
-        return self.decay_steps
-
-
-@dataclasses.dataclass(frozen=True)
-class Stretch(Extension):
-    """Extend so that constant phase and decay keep their shares of the steps.
-
-    The shares are of the steps after warm-up; the decay is rounded to whole steps.
-
-    References:
-        Jordan Hoffmann et al., Training Compute-Optimal Large Language Models, 2022,
-        https://arxiv.org/abs/2203.15556 (a cosine should end where its run ends)
-    """
-
-    def _decay_steps(self, schedule: Schedule, max_train_steps: int) -> int:
-        before = schedule.max_train_steps - schedule.warmup_steps
-        after = max_train_steps - schedule.warmup_steps
-        return round(schedule.decay_steps * after / max(before, 1))
-
-
-@dataclasses.dataclass(frozen=True)
-class LengthenDecay(Extension):
-    """Extend by a longer decay; the constant phase keeps its length."""
-
-    def _decay_steps(self, schedule: Schedule, max_train_steps: int) -> int:
-        return max_train_steps - schedule.warmup_steps - schedule.constant_steps
-
-
-def _steps(name: str, value: Any) -> int:
+def whole_steps(name: str, value: Any) -> int:
+    """The length of a phase as an int; raises ValueError if it is no whole number."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < 0:
         raise ValueError(
@@ -371,24 +279,9 @@ def _decay_steps(
             f"{given}"
         )
     if fraction is None:
-        return _steps("decay_steps", steps)
+        return whole_steps("decay_steps", steps)
     if not 0 <= fraction <= 1:
         raise ValueError(
             f"`0 <= decay_fraction <= 1` must hold, but got (decay_fraction={fraction})"
         )
     return round(fraction * max_train_steps)
-
-
-def _check_parent(schedule: Any, max_train_steps: int) -> None:
-    if not isinstance(schedule, Schedule):
-        raise TypeError(
-            "only a tuner.Schedule has phases to lengthen, but got "
-            f"{schedule!r}: return a tuner.Schedule, or pass as extend= a function "
-            "(schedule, max_train_steps) -> schedule of your own"
-        )
-    if max_train_steps <= schedule.max_train_steps:
-        raise ValueError(
-            "an extension must be longer than the schedule, but got "
-            f"(max_train_steps={max_train_steps}) for one of "
-            f"{schedule.max_train_steps} steps"
-        )

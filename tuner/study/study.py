@@ -4,15 +4,17 @@ What is declared is checked here, before anything is traced or compiled.
 """
 
 import dataclasses
-import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from tuner.study.domains import Choice, Range
 from tuner.study.hyperparams import Hyperparams
+from tuner.study.names import unknown
 from tuner.study.sampling import METHODS
 from tuner.study.space import Space
 from tuner.study.task import Task
+from tuner.study.values import whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,9 +119,12 @@ class Study:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rounds", tuple(self.rounds))
+        for name in ("eval_every", "seed"):
+            object.__setattr__(self, name, whole(name, getattr(self, name)))
         if isinstance(self.objective, str):
             object.__setattr__(self, "objective", Minimize(self.objective))
         _check_names(self)
+        _check_numbers(self)
         _check_batch_size(self)
         _check_rounds(self)
         combinations = len(self.space.combinations())
@@ -155,11 +160,16 @@ def _check_names(study: Study) -> None:
             f"but got {study.name!r}"
         )
     if study.sampling not in METHODS:
-        near = difflib.get_close_matches(str(study.sampling), METHODS, n=1, cutoff=0)
+        raise ValueError(unknown("sampling method", study.sampling, METHODS))
+
+
+def _check_numbers(study: Study) -> None:
+    if study.eval_every < 1:
         raise ValueError(
-            f"sampling must be one of {', '.join(METHODS)}, but got "
-            f"{study.sampling!r}: did you mean {near[0]!r}?"
+            f"`eval_every >= 1` must hold, but got eval_every={study.eval_every}"
         )
+    if not 0 <= study.seed < 2**64:
+        raise ValueError(f"`0 <= seed < 2**64` must hold, but got seed={study.seed}")
 
 
 def _check_batch_size(study: Study) -> None:
@@ -178,27 +188,30 @@ def _check_batch_size(study: Study) -> None:
             "a task with training examples needs a batch size: pass batch_size= to "
             "the task, or declare batch_size in the space"
         )
-    largest = _largest_batch(space) if declared else task.batch_size
-    if largest is not None and largest > len(task.train):
-        raise ValueError(
-            "`batch_size <= number of training examples` must hold, but got "
-            f"(batch_size={largest}, examples={len(task.train)})"
-        )
+    for size in _batch_sizes(study):
+        if not 1 <= whole("batch_size", size) <= len(task.train):
+            raise ValueError(
+                "`1 <= batch_size <= number of training examples` must hold, but got "
+                f"(batch_size={size}, examples={len(task.train)})"
+            )
 
 
-def _largest_batch(space: Space) -> Any:
-    if "batch_size" in space.fixed:
-        return space.fixed["batch_size"]
-    return space.domains["batch_size"].value(1.0)
+def _batch_sizes(study: Study) -> Iterator[Any]:
+    """Every batch size that a trial may have; of a range both ends."""
+    declared = study.space.entries.get("batch_size", study.task.batch_size)
+    if isinstance(declared, Choice):
+        yield from declared.values
+    elif isinstance(declared, Range):
+        yield from (declared.low, declared.high)
+    else:
+        yield declared
+    points = [point for round_ in study.rounds for point in round_.points]
+    yield from (point["batch_size"] for point in points if "batch_size" in point)
 
 
 def _check_rounds(study: Study) -> None:
     if not study.rounds:
         raise ValueError("a study needs at least one Round, but got none")
-    if study.eval_every < 1:
-        raise ValueError(
-            f"`eval_every >= 1` must hold, but got eval_every={study.eval_every}"
-        )
     if study.rounds[0].keep:
         raise ValueError(
             f"the first round has no earlier trials to keep, but got "

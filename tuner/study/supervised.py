@@ -5,6 +5,7 @@ so that every Optax optimizer works unmodified and one program serves all its se
 """
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from tuner.study.data import Arrays
+from tuner.study.data import Arrays, narrow
 from tuner.study.hyperparams import Hyperparams
-from tuner.study.task import Metrics, Sum, Task, Variables
+from tuner.study.task import Metrics, Sum, Task, Variables, check_metrics
 
 EVALUATION_BATCH = 1024  # examples; bounds what an evaluation needs in every lane
 
@@ -76,7 +77,8 @@ class SupervisedTask(Task):
         examples_per_step: int | None = None,
     ) -> None:
         sets = ({} if valid is None else {"valid": valid}) | dict(evaluate_on or {})
-        _check(train, sets, valid, batch_size, examples_per_step)
+        _check_steps(train, batch_size, examples_per_step)
+        _check_sets(train, sets, valid)
         self.functions = _Functions(
             init, loss, evaluate, optimizer, advance, augment, summarize
         )
@@ -85,7 +87,7 @@ class SupervisedTask(Task):
         self.examples_per_step = examples_per_step or 1
         self.data = {
             "sets": {name: arrays.tree for name, arrays in sets.items()},
-            "shared": {} if shared is None else {"shared": shared},
+            "shared": {} if shared is None else {"shared": narrow(shared)},
         }
 
     def init(self, key: jax.Array, hyperparams: Hyperparams) -> SupervisedState:
@@ -116,16 +118,9 @@ class SupervisedTask(Task):
         (loss, (metrics, tally)), gradient = jax.value_and_grad(loss_of, has_aux=True)(
             params
         )
-        optimizer = optax.with_extra_args_support(
-            self.functions.optimizer(hyperparams, learning_rate)
-        )
-        updates, optimizer_state = optimizer.update(
-            gradient,
-            state.optimizer,
-            params,
-            value=loss,
-            obj_fn=lambda params: loss_of(params)[0],
-        )
+        update = self.functions.optimizer(hyperparams, learning_rate).update
+        extras = _extras(update, loss, gradient, lambda params: loss_of(params)[0])
+        updates, optimizer_state = update(gradient, state.optimizer, params, **extras)
         variables = _with_params(state.variables, optax.apply_updates(params, updates))
         variables = self._advance(hyperparams, variables, tally)
         norms = {
@@ -168,8 +163,13 @@ class SupervisedTask(Task):
         return loss, (metrics, tally[0] if tally else None)
 
     def _advance(self, hyperparams, variables, tally):
-        if not isinstance(variables, Variables) or self.functions.advance is None:
+        if self.functions.advance is None:
             return variables
+        if not isinstance(variables, Variables):
+            raise TypeError(
+                "advance= needs an init that returns tuner.Variables(params, extra), "
+                "but it returns plain params: return both, or leave advance= out"
+            )
         extra = self.functions.advance(hyperparams, variables.extra, tally)
         return Variables(variables.params, extra)
 
@@ -187,6 +187,7 @@ class SupervisedTask(Task):
                 batch,
                 **self.data["shared"],
             )
+            check_metrics("evaluate", metrics)
             examples = len(jax.tree.leaves(batch)[0])
             return _weighted(metrics, examples / total)
 
@@ -225,30 +226,59 @@ class _Functions:
     summarize: Callable[..., Metrics] | None
 
 
-def _check(train, sets, valid, batch_size, examples_per_step):
+def _check_steps(train, batch_size, examples_per_step):
     if train is None and examples_per_step is None:
         raise ValueError(
             "a task without training examples must say what a step counts as: "
             "examples_per_step="
         )
     if train is None and batch_size is not None:
-        raise ValueError(f"batch_size={batch_size} needs train=, but it is None")
+        raise ValueError(
+            f"batch_size={batch_size} needs training examples, but got train=None: "
+            "pass train=tuner.Arrays(...), or leave batch_size= out"
+        )
     if train is not None and examples_per_step is not None:
         raise ValueError(
             "examples_per_step is for tasks without batches, but train= is given: "
             "a step counts as its batch_size"
         )
-    if train is not None and not 0 < (batch_size or 1) <= len(train):
+    if examples_per_step is not None and examples_per_step < 1:
         raise ValueError(
-            "`0 < batch_size <= number of training examples` must hold, but got "
-            f"(batch_size={batch_size}, examples={len(train)})"
+            f"`examples_per_step >= 1` must hold, but got {examples_per_step}"
         )
+
+
+def _check_sets(train, sets, valid):
     if not sets:
         raise ValueError(
             "a task needs examples to be judged on: pass valid=tuner.Arrays(...)"
         )
     if valid is not None and sets["valid"] is not valid:
-        raise ValueError("evaluate_on names a set `valid`, but valid= is given too")
+        raise ValueError(
+            "a set has one name, but valid= is given and evaluate_on names another "
+            "`valid`: rename that one"
+        )
+    for name, arrays in {"train": train, **sets}.items():
+        if not isinstance(arrays, Arrays | None):
+            raise TypeError(
+                f"examples are tuner.Arrays, but got a {type(arrays).__name__} as "
+                f"{name}: wrap it, tuner.Arrays(x, y)"
+            )
+
+
+def _extras(update, loss, gradient, loss_at):
+    """What some optimizers ask for beside the gradient, as far as this one does."""
+    offered = {
+        "value": loss,  # Polyak's step, MoMo
+        "grad": gradient,  # line searches
+        "value_fn": loss_at,
+        "obj_fn": loss_at,  # Sophia
+        "grad_fn": lambda params, _: jax.grad(loss_at)(params),  # SAM
+    }
+    asked = inspect.signature(update).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in asked.values()):
+        return offered
+    return {name: value for name, value in offered.items() if name in asked}
 
 
 def _params(variables):
@@ -262,8 +292,15 @@ def _with_params(variables, params):
 
 
 def _weighted(metrics, weight):
-    """Means times the batch's share of the examples; totals as they are."""
-    means = {k: v * weight for k, v in metrics.items() if not isinstance(v, Sum)}
+    """Means times the batch's share of the examples; totals as they are.
+
+    Means of any type are averaged as float32, in which they are recorded.
+    """
+    means = {
+        k: jnp.asarray(v, jnp.float32) * weight
+        for k, v in metrics.items()
+        if not isinstance(v, Sum)
+    }
     totals = {k: v.total for k, v in metrics.items() if isinstance(v, Sum)}
     return means, totals
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import jax
+import numpy as np
 
 from tuner.study.data import Arrays
 from tuner.study.hyperparams import Hyperparams
@@ -91,6 +92,22 @@ class Sum:
     """
 
     total: Any
+
+
+def check_metrics(function: str, metrics: Any) -> None:
+    """Refuse what is no dictionary of scalars: what `function` returned as metrics."""
+    if not isinstance(metrics, Mapping):
+        raise TypeError(
+            f"metrics are a dictionary of scalars, but {function} returns a "
+            f'{type(metrics).__name__}: return {{"loss": ...}}'
+        )
+    for name, value in metrics.items():
+        shape = np.shape(value.total if isinstance(value, Sum) else value)
+        if shape:
+            raise ValueError(
+                f"a metric is a scalar, but {function} returns {name} of shape "
+                f"{list(shape)}: take its mean, or return tuner.Sum from evaluate"
+            )
 
 
 TaskT = TypeVar("TaskT", bound=Task)

@@ -1,0 +1,52 @@
+"""Commits beside training: a thread writes one while the lanes go on.
+
+What is handed over is complete in itself, so nothing waits for the disk but the next
+commit, and whoever reads back what was written.
+"""
+
+import concurrent.futures
+import time
+from typing import Self
+
+from tuner.rounds.cadence import Cadence
+from tuner.store.writer import Commit, Writer
+
+
+class Committer:
+    """Writes commits in order, one at a time.
+
+    Attributes:
+        cadence: when the next one is due.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self.cadence = Cadence()
+        self._writer = writer
+        self._pool = concurrent.futures.ThreadPoolExecutor(1, "commit")
+        self._pending: concurrent.futures.Future | None = None
+
+    def submit(self, commit: Commit) -> None:
+        """Hand a commit over, once the one before is durable.
+
+        Raises:
+            Exception: what the one before has failed with.
+        """
+        self.wait()
+        self._pending = self._pool.submit(self._write, commit)
+
+    def wait(self) -> None:
+        """Until all that was handed over is durable; raises what it failed with."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=True)
+
+    def _write(self, commit: Commit) -> None:
+        started = time.monotonic()
+        self._writer.commit(commit)
+        self.cadence.committed(time.monotonic() - started)
