@@ -1,4 +1,4 @@
-"""The laws of the engine: isolation, one program, exactness, broken trials stay alone."""
+"""The engine's laws: isolation, one program, exactness, a broken trial alone."""
 
 import numpy as np
 import pytest

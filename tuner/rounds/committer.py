@@ -6,7 +6,6 @@ commit, and whoever reads back what was written.
 
 import concurrent.futures
 import time
-from typing import Self
 
 from tuner.rounds.cadence import Cadence
 from tuner.store.writer import Commit, Writer
@@ -40,7 +39,7 @@ class Committer:
         if pending is not None:
             pending.result()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Committer":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from tuner.analysis.ranking import rank, select
+from tuner.analysis.ranking import rank, select, with_ties
 from tuner.rounds.schedules import shared_steps
 from tuner.rounds.trials import Trial
 from tuner.runs import Run
@@ -26,24 +26,14 @@ def choose_parents(study: Study, number: int, run: Run) -> list[int]:
     """The trials of the round before that round `number` keeps, best first."""
     round_ = study.rounds[number - 1]
     before = run.trials.filter(pl.col("round") == number - 1)
-    maximize = study.target.sign < 0
-    ranked = rank(with_ties(before, run, study.target.metric), maximize=maximize)
+    curves = run.metrics("valid", lineage=True)
+    tied = with_ties(before, curves, study.target.metric)
     return select(
-        ranked,
+        rank(tied, maximize=study.target.sign < 0),
         round_.keep,
         across=round_.across,
         combinations=len(study.space.combinations()),
     )
-
-
-def with_ties(trials: pl.DataFrame, run: Run, objective: str) -> pl.DataFrame:
-    """The trials with `tie`: the loss of the objective's set at their best step."""
-    loss = objective.rpartition("/")[0] + "/loss"
-    curves = run.metrics("valid", lineage=True)
-    if loss not in curves.columns:
-        return trials.with_columns(tie=pl.lit(None, pl.Float32))
-    ties = curves.select("trial", best_step="step", tie=loss)
-    return trials.join(ties, on=["trial", "best_step"], how="left")
 
 
 def starting_point(child: Trial, trials: Mapping[int, Trial], ledger: Ledger) -> Start:

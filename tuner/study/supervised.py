@@ -119,7 +119,7 @@ class SupervisedTask(Task):
             params
         )
         update = self.functions.optimizer(hyperparams, learning_rate).update
-        extras = _extras(update, loss, gradient, lambda params: loss_of(params)[0])
+        extras = _extras(update, loss, lambda params: loss_of(params)[0])
         updates, optimizer_state = update(gradient, state.optimizer, params, **extras)
         variables = _with_params(state.variables, optax.apply_updates(params, updates))
         variables = self._advance(hyperparams, variables, tally)
@@ -266,19 +266,17 @@ def _check_sets(train, sets, valid):
             )
 
 
-def _extras(update, loss, gradient, loss_at):
-    """What some optimizers ask for beside the gradient, as far as this one does."""
+def _extras(update, loss, loss_at):
+    """What some optimizers ask for beside the gradient, as far as this one takes it."""
     offered = {
         "value": loss,  # Polyak's step, MoMo
-        "grad": gradient,  # line searches
-        "value_fn": loss_at,
         "obj_fn": loss_at,  # Sophia
         "grad_fn": lambda params, _: jax.grad(loss_at)(params),  # SAM
     }
-    asked = inspect.signature(update).parameters
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in asked.values()):
+    takes = inspect.signature(update).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
         return offered
-    return {name: value for name, value in offered.items() if name in asked}
+    return {name: value for name, value in offered.items() if name in takes}
 
 
 def _params(variables):

@@ -1,0 +1,263 @@
+"""The command, from its arguments to what it prints."""
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+import tuner
+from tuner.lanes.compilations import compilations
+
+# run
+
+
+def test_a_run_ends_with_its_best_trials_its_cost_and_its_report(first, finished):
+    best = finished.best
+    assert first.code == 0
+    assert "The best of 16 trials" in first.out
+    assert re.search(rf"^ *1 +{best['trial']} +{best['round']} ", first.out, re.M)
+    assert re.search(r"^(\w+|\d) of the 4 promoted trials did worse", first.out, re.M)
+    assert re.search(r"^16 trials, 440 steps, .* 2 programs, 10 comp", first.out, re.M)
+    page = finished.directory / "report.html"
+    assert first.out.endswith(f"report: {page}\n")
+    assert page.exists()
+
+
+def test_its_progress_is_no_part_of_the_standard_output(first):
+    assert "round 1 of 2, compiling activation=relu (6 trials" in first.err
+    assert "round 2 of 2 ended: 4 complete" in first.err
+    assert "compiling" not in first.out
+
+
+def test_a_complete_run_says_so_and_prints_the_same(command, folder, first, finished):
+    compiled = compilations()
+    again = command("run", folder / "little.py", "--dir", finished.directory)
+    start = f"small was complete already, in {finished.directory}.\n"
+    assert again.out.startswith(start)
+    assert (
+        again.out.removeprefix(start).split("\n\n")[:2] == first.out.split("\n\n")[:2]
+    )
+    assert compilations() == compiled
+
+
+def test_a_dry_run_prints_what_would_run_and_compiles_nothing(
+    command, folder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    compiled = compilations()
+    printed = command("run", folder / "little.py", "--dry-run")
+    assert "round 1  12 trials = 6 relu + 6 tanh, 20 steps each" in printed.out
+    assert compilations() == compiled
+    assert not list(tmp_path.iterdir())
+
+
+def test_options_change_the_study(command, folder):
+    options = ["--set", "activation=relu", "--rounds", "1", "--layout", "1x3x4"]
+    printed = command("run", folder / "little.py", "--dry-run", *options)
+    assert "round 1  12 trials, 20 steps each" in printed.out
+    assert "round 2" not in printed.out
+    assert "all  12 trials, layout 1x3x4, 1,200 parameters" in printed.out
+
+
+def test_another_seed_is_another_study(command, folder, finished):
+    options = ["--seed", "4", "--dir", finished.directory]
+    refused = command("run", folder / "little.py", *options)
+    assert refused.code == 2
+    assert "belongs to another study; it differs in seed (3, now 4)" in refused.err
+
+
+STUDY = '''
+"""Steps that take a while."""
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import tuner
+
+x = np.ones((32, 8), np.float32)
+task = tuner.SupervisedTask(
+    init=lambda key, hyperparams: jnp.ones(8),
+    loss=lambda key, hyperparams, params, batch: (jnp.mean(batch @ params) ** 2, {}),
+    evaluate=lambda key, hyperparams, params, batch: {"loss": jnp.mean(params)},
+    optimizer=lambda hyperparams, learning_rate: optax.sgd(learning_rate),
+    train=tuner.Arrays(x), valid=tuner.Arrays(x), batch_size=32,
+)
+study = tuner.Study(
+    name="slow",
+    space=tuner.Space(learning_rate=tuner.Float(1e-4, 1e-3)),
+    task=task,
+    schedule=lambda hyperparams, steps: tuner.warmup_constant_decay(
+        hyperparams.learning_rate, steps, decay_steps=10
+    ),
+    objective="valid/loss",
+    rounds=[tuner.Round(trials=4, max_train_steps=100_000)],
+    eval_every=200,
+)
+'''
+
+
+@pytest.mark.slow
+def test_interrupted_it_stops_and_the_same_command_completes_it(tmp_path):
+    (tmp_path / "slow.py").write_text(STUDY)
+    arguments = [sys.executable, "-m", "tuner", "run", "slow.py"]
+    process = subprocess.Popen(
+        arguments, cwd=tmp_path, stdout=-1, stderr=-1, text=True, env=os.environ
+    )
+    while "training" not in process.stderr.readline():
+        assert process.poll() is None
+    run = tuner.open_run(tmp_path / "runs" / "slow")
+    while not run.trials["step"].sum():  # until the first commit
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 75, err
+    assert out.endswith("go on by\n\n  tuner run slow.py\n")
+    assert run.status == "interrupted"
+    again = subprocess.run(arguments, cwd=tmp_path, capture_output=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert run.status == "complete"
+    assert run.trials["step"].to_list() == [100_000] * 4
+    assert run.figures["sessions"] == 2
+
+
+# try
+
+
+def test_one_trial_is_tried_alone(command, folder):
+    printed = command("try", folder / "little.py", "--trial", "3", "--steps", "7")
+    title, header, *rows = printed.out.splitlines()
+    assert title.startswith("trial 3 (activation='tanh', learning_rate=0.0")
+    assert header.split() == ["step", "train/loss", "valid/error", "valid/loss"]
+    assert [row.split()[0] for row in rows] == ["5", "7"]
+
+
+# What reads a run
+
+
+def test_status_tells_where_a_run_stands(command, finished):
+    printed = command("status", finished.directory)
+    assert re.search(r"^status   complete, last commit \d{4}-", printed.out, re.M)
+    assert "round 1  12 trials: 12 complete\n" in printed.out
+    assert "round 2  4 trials: 4 complete\n" in printed.out
+
+
+def test_trials_are_a_table(command, finished):
+    header, _, *rows = command("trials", finished.directory).out.splitlines()[-18:]
+    assert header.split()[:5] == ["trial", "round", "parent", "status", "step"]
+    assert [row.split()[0] for row in rows] == [str(n) for n in range(16)]
+
+
+def test_trials_as_json_have_all_columns(command, finished):
+    rows = json.loads(command("trials", finished.directory, "--json").out)
+    assert rows == json.loads(finished.trials.write_json())
+    assert {"trial", "hp.learning_rate", "schedule.peak"} <= set(rows[0])
+
+
+def test_trials_as_csv_are_read_back(command, finished):
+    text = command("trials", finished.directory, "--csv").out
+    read = pl.read_csv(io.StringIO(text))
+    assert read.columns == finished.trials.columns
+    assert read["trial"].equals(finished.trials["trial"].cast(pl.Int64))
+
+
+def test_best_prints_the_winner(command, finished):
+    printed = command("best", finished.directory)
+    assert printed.out.startswith(f"small: trial {finished.best['trial']} of round")
+
+
+def test_best_prints_optax_code_alone(command, finished):
+    printed = command("best", finished.directory, "--optax")
+    assert printed.out.startswith("import optax\n")
+
+
+def test_list_shows_the_runs_of_a_folder(command, finished):
+    printed = command("list", finished.directory.parent)
+    row = printed.out.splitlines()[-1].split()
+    assert row[:4] == [str(finished.directory), "small", "16", "complete"]
+
+
+def test_an_empty_folder_has_no_runs(command, tmp_path):
+    assert command("list", tmp_path).out == f"There are no runs in {tmp_path}.\n"
+
+
+def test_report_writes_the_page_and_prints_its_path(command, finished):
+    page = finished.directory / "report.html"
+    page.unlink()
+    assert command("report", finished.directory).out == f"{page}\n"
+    assert page.exists()
+
+
+def test_version_is_that_of_the_package(command):
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", command("--version").out)
+
+
+def test_without_a_command_there_is_help(command):
+    assert "Usage: tuner" in command().out
+
+
+READ = """
+import contextlib, sys
+from tuner.cli import main
+
+directory = sys.argv[1]
+for arguments in [
+    ["--help"], ["status", directory], ["trials", directory], ["best", directory],
+    ["best", directory, "--optax"], ["list", directory], ["report", directory],
+]:
+    sys.argv = ["tuner", *arguments]
+    with contextlib.suppress(SystemExit):
+        main()
+print("LOADED", *sys.modules)
+"""
+
+
+def test_what_reads_a_run_imports_no_jax(finished):
+    python = [sys.executable, "-c", READ, str(finished.directory)]
+    printed = subprocess.run(python, capture_output=True, text=True, check=True).stdout
+    loaded = printed.rpartition("LOADED ")[2].split()
+    assert {"tuner.cli.tables", "tuner.cli.winner", "tuner.report.page"} <= set(loaded)
+    assert {"jax", "jaxlib", "flax", "optax", "orbax"}.isdisjoint(loaded)
+
+
+# Errors
+
+
+def test_a_refusal_is_one_line(command, tmp_path):
+    refused = command("status", tmp_path)
+    assert refused.code == 2
+    assert refused.err == (
+        f"error: {tmp_path} holds no run (there is no study.json): pass the directory "
+        "given to `tuner run --dir`\n"
+    )
+
+
+def test_debug_shows_where_an_error_comes_from(command, tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no run"):
+        command("status", tmp_path, "--debug")
+
+
+def test_an_error_of_the_study_s_functions_keeps_its_traceback(command, tmp_path):
+    (tmp_path / "wrong.py").write_text(
+        "import small\n\n\n"
+        "def loss(key, hyperparams, params, batch):\n"
+        "    raise ValueError('my own')\n\n\n"
+        "study = small.study(task=small.task(loss=loss))\n"
+    )
+    with pytest.raises(ValueError, match="my own"):
+        command("run", tmp_path / "wrong.py", "--dir", tmp_path / "run")
+
+
+def test_a_study_that_raises_shows_its_own_lines_alone(command, tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_text("import tuner\n\ndomain = tuner.Float(3, 1)\n")
+    failed = command("run", path)
+    assert failed.code == 1
+    start = f'Traceback (most recent call last):\n  File "{path}", line 3, in <module>'
+    assert failed.err.startswith(start)
+    assert "`low < high` must hold, but got (low=3.0, high=1.0)" in failed.err

@@ -1,0 +1,247 @@
+"""The commands of `tuner`.
+
+What a command needs is imported in it, so that `tuner --help` waits for nothing, and
+only what trains waits for JAX.
+"""
+
+import os
+import shlex
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+import tuner
+from tuner.store.durable import DamagedError
+from tuner.store.lock import LockedError
+
+FAILED, REFUSED, INTERRUPTED = 1, 2, 75  # exit codes
+REFUSALS = (ValueError, TypeError, LookupError, OSError, LockedError, DamagedError)
+PACKAGE = Path(__file__).parents[1]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="With --debug, anywhere in a command, an error shows where it comes from.",
+)
+
+StudyFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY", help="The study's file, or FILE:NAME where it has several."
+    ),
+]
+RunDirectory = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The directory of a run.")
+]
+Values = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Fix a hyperparameter; may be repeated."
+    ),
+]
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    debug = "--debug" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    try:
+        app(prog_name="tuner")
+    except REFUSALS as error:
+        if debug or not _is_ours(error):
+            raise
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(REFUSED)
+
+
+@app.callback(invoke_without_command=True)
+def _tuner(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.")
+    ] = False,
+) -> None:
+    """Hyperparameter tuning for JAX: many short trials, and the best go further."""
+    if show_version:
+        from importlib.metadata import version
+
+        typer.echo(version("jax-tuner"))
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    study: StudyFile,
+    directory: Annotated[
+        Path | None,
+        typer.Option("--dir", metavar="DIR", help="Of the run; else runs/<name>."),
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(metavar="N", help="Only the first N rounds.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Another than the study's.")
+    ] = None,
+    values: Values = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(metavar="2x8x4", help="Devices x chunks x width of programs."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would run; compile nothing.")
+    ] = False,
+) -> None:
+    """Run a study; what was interrupted goes on by the same command."""
+    chosen = _load(study, rounds=rounds, seed=seed, values=values or ())
+    if dry_run:
+        from tuner.cli.outline import outline
+        from tuner.rounds.preflight import preflight
+
+        typer.echo(outline(preflight(chosen), layout))
+        return
+    directory = directory or Path("runs", chosen.name)
+    before = _trial_steps(directory)
+    done = tuner.run(chosen, directory, layout=layout)
+    if done.status != "complete":
+        _leave(directory)
+    if before == done.figures["trial_steps"]:
+        typer.echo(f"{chosen.name} was complete already, in {directory}.")
+    _conclude(done)
+
+
+@app.command("try")
+def try_(
+    study: StudyFile,
+    trial: Annotated[int, typer.Option(metavar="N", help="Of the first round.")] = 0,
+    steps: Annotated[
+        int | None, typer.Option(metavar="N", help="Of the trial; else all.")
+    ] = None,
+    eager: Annotated[
+        bool,
+        typer.Option("--eager", help="Without jax.jit: for print and a debugger."),
+    ] = False,
+    values: Values = None,
+) -> None:
+    """Train one trial alone, and print its losses."""
+    chosen = _load(study, values=values or ())
+
+    from tuner.cli.attempt import attempt
+
+    for line in attempt(chosen, trial, steps=steps, eager=eager):
+        typer.echo(line)
+
+
+@app.command()
+def status(directory: RunDirectory) -> None:
+    """Say where a run stands, whoever trains it."""
+    from tuner.cli.texts import standing
+
+    typer.echo(standing(tuner.open_run(directory)))
+
+
+@app.command()
+def trials(
+    directory: RunDirectory,
+    as_json: Annotated[bool, typer.Option("--json", help="All columns.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="All columns.")] = False,
+) -> None:
+    """Print the trials of a run."""
+    opened = tuner.open_run(directory)
+    if as_json:
+        typer.echo(opened.trials.write_json())
+    elif as_csv:
+        typer.echo(opened.trials.write_csv(), nl=False)
+    else:
+        from tuner.cli.tables import make_console, print_trials
+
+        print_trials(opened, make_console())
+
+
+@app.command()
+def best(
+    directory: RunDirectory,
+    optax: Annotated[
+        bool, typer.Option("--optax", help="Only its schedule, as Optax code.")
+    ] = False,
+) -> None:
+    """Print the best trial's configuration and schedule."""
+    from tuner.cli.winner import optax_of_winner, winner
+
+    opened = tuner.open_run(directory)
+    typer.echo(optax_of_winner(opened) if optax else winner(opened))
+
+
+@app.command("list")
+def list_(
+    directory: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Where runs lie.")
+    ] = Path("runs"),
+) -> None:
+    """List the runs of a directory."""
+    from tuner.cli.tables import find_runs, make_console, print_runs
+
+    runs = find_runs(directory)
+    if runs:
+        print_runs(runs, make_console())
+    else:
+        typer.echo(f"There are no runs in {directory}.")
+
+
+@app.command()
+def report(directory: RunDirectory) -> None:
+    """Write the page of a run, and print where it lies."""
+    typer.echo(tuner.write_report(tuner.open_run(directory)))
+
+
+def _load(reference: str, **changes: Any) -> Any:
+    """The study with its changes; an error of its own file shows that file's lines."""
+    from rich.console import Console
+
+    with Console(stderr=True, markup=False).status(f"loading {reference}"):
+        from tuner.cli import studies
+
+        studies.use_all_cores()
+        try:
+            return studies.changed(studies.load_study(reference), **changes)
+        except studies.BrokenStudyError as error:
+            traceback.print_exception(error.__cause__)
+            raise typer.Exit(FAILED) from None
+
+
+def _trial_steps(directory: Path) -> int:
+    """Steps that were made in a directory before; none where there is no run."""
+    try:
+        return tuner.open_run(directory).figures.get("trial_steps", 0)
+    except FileNotFoundError:
+        return 0
+
+
+def _conclude(done: "tuner.Run") -> None:
+    """What a complete run has to say."""
+    from tuner.cli.tables import make_console, print_best
+    from tuner.cli.texts import costs
+
+    print_best(done, make_console())
+    typer.echo(f"\n{costs(done.figures, done.trials.height)}")
+    typer.echo(f"report: {tuner.write_report(done)}")
+
+
+def _leave(directory: Path) -> NoReturn:
+    """Say how to go on, and leave at once.
+
+    JAX may crash in the interpreter's own exit after an interruption.
+    """
+    command = shlex.join(["tuner", *sys.argv[1:]])
+    typer.echo(f"interrupted; {directory} keeps what was done; go on by\n\n  {command}")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether a check of this package raised it, rather than a study's own code."""
+    *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+    return Path(innermost.f_code.co_filename).is_relative_to(PACKAGE)

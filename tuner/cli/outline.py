@@ -1,0 +1,114 @@
+"""What a study would run, in words, before anything is compiled."""
+
+import collections
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tuner.lanes.layout import Layout, check, choose
+from tuner.rounds.groups import by_group
+from tuner.rounds.preflight import Plan
+from tuner.rounds.trials import Trial
+from tuner.rounds.wording import count
+from tuner.study.study import Round
+
+LISTED = 6  # scientific combinations, more are only counted
+FEW = 4  # trials a program: with fewer, lanes stand empty
+
+
+def outline(plan: Plan, layout: str | None = None) -> str:
+    """Rounds, programs and totals, a line each.
+
+    Args:
+        plan: what `preflight` returns.
+        layout: of every program; as it would be chosen if None.
+
+    Raises:
+        ValueError: for a layout that cannot be.
+    """
+    title = f"{plan.study.name}: {plan.study.goal}".removesuffix(": ")
+    everything = [trial for trials in plan.rounds for trial in trials]
+    groups = by_group(plan.study, everything)
+    blocks = [
+        [title],
+        _rounds(plan),
+        _programs(plan, groups, layout),
+        [_totals(plan, everything), *_warnings(groups)],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def _rounds(plan: Plan) -> Iterator[str]:
+    combinations = plan.study.space.combinations()
+    rounds = zip(plan.study.rounds, plan.rounds, strict=True)
+    for number, (round_, trials) in enumerate(rounds, start=1):
+        steps = f"{round_.max_train_steps:,} steps each"
+        if trials:
+            new = _sum(count(len(trials), "trial"), [t.combination for t in trials])
+            yield f"round {number}  {new}, {steps}"
+        if round_.keep:
+            kept = _sum(f"{round_.keep} promoted", _kept(round_, combinations))
+            yield f"round {number}  {kept}, {steps}, {_rule(round_)}"
+
+
+def _kept(round_: Round, combinations: Sequence[Mapping[str, Any]]) -> list:
+    """The combination of each trial that is kept, as far as it is known."""
+    if round_.across == "all":
+        return []
+    return [c for c in combinations for _ in range(round_.keep // len(combinations))]
+
+
+def _sum(total: str, combinations: Sequence[Mapping[str, Any]]) -> str:
+    """Trials by scientific combination, `9 trials = 3 relu + 3 gelu + 3 tanh`."""
+    shares = collections.Counter(map(_named, combinations))
+    if len(shares) > LISTED:
+        return f"{total} of {len(shares)} scientific combinations"
+    parts = [f"{number:,} {name}" for name, number in shares.items() if name]
+    return f"{total} = {' + '.join(parts)}" if parts else total
+
+
+def _named(combination: Mapping[str, Any]) -> str:
+    """A combination in words; what is no word has its name before it."""
+    return " ".join(
+        value if isinstance(value, str) else f"{name}={value}"
+        for name, value in combination.items()
+    )
+
+
+def _rule(round_: Round) -> str:
+    """How schedules become longer, as it is written in the study."""
+    return f"extended by {getattr(round_.extend, '__name__', repr(round_.extend))}"
+
+
+def _programs(
+    plan: Plan, groups: Mapping[str, Sequence[Trial]], layout: str | None
+) -> Iterator[str]:
+    width = max(map(len, groups))
+    yield f"{count(len(groups), 'program')}:"
+    for name, members in groups.items():
+        chosen = choose(len(members)) if layout is None else Layout.parse(layout)
+        check(chosen)
+        trials = count(len(members), "trial")
+        parameters = count(plan.groups[name].parameters, "parameter")
+        yield f"  {name:{width}}  {trials}, layout {chosen}, {parameters}"
+
+
+def _totals(plan: Plan, trials: Sequence[Trial]) -> str:
+    """Steps and examples; what promoted trials need not repeat is not taken off."""
+    study = plan.study
+    sizes = {t.trial: study.examples_per_step(t.hyperparams) for t in trials}
+    kept = sum(round_.keep * round_.max_train_steps for round_ in study.rounds)
+    steps = kept + sum(t.max_train_steps for t in trials)
+    examples = kept * max(sizes.values())
+    examples += sum(t.max_train_steps * sizes[t.trial] for t in trials)
+    most = "at most " if kept else ""
+    return f"{most}{count(steps, 'step')} in all, {count(examples, 'example')}"
+
+
+def _warnings(groups: Mapping[str, Sequence[Trial]]) -> Iterator[str]:
+    trials = sum(map(len, groups.values()))
+    if trials < FEW * len(groups):
+        yield (
+            f"warning: lanes gain little for {count(trials, 'trial')} in "
+            f"{count(len(groups), 'program')}, fewer than {FEW} each: a number needs "
+            "static=True only where it sets a shape"
+        )

@@ -1,0 +1,73 @@
+"""What is said of a run in lines: where it stands, what it has cost."""
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from tuner.rounds.wording import count, duration, number
+from tuner.runs import Run
+from tuner.store import database
+
+
+def standing(run: Run) -> str:
+    """The study, its rounds and the best trial so far."""
+    study, trials, ranked = run.definition["study"], run.trials, run.ranked
+    facts = {study["name"]: study["goal"], "status": f"{run.status}, {_committed(run)}"}
+    for round_ in range(1, len(study["rounds"]) + 1):
+        facts[f"round {round_}"] = _statuses(trials.filter(round=round_))
+    facts["best"] = result(ranked.row(0, named=True), study) if ranked.height else ""
+    return aligned(facts)
+
+
+def costs(figures: Mapping[str, Any], num_trials: int) -> str:
+    """What a run has cost, in a line.
+
+    Args:
+        figures: the run's.
+        num_trials: how many trials it has.
+    """
+    steps, seconds = figures["trial_steps"], figures["seconds"]
+    parts = [
+        count(num_trials, "trial"),
+        count(steps, "step"),
+        duration(seconds),
+        f"{steps / max(seconds, 1e-9):,.0f} trial-steps/s",
+        count(figures["programs"], "program"),
+        count(figures["compilations"], "compilation"),
+    ]
+    return ", ".join(parts)
+
+
+def result(trial: Mapping[str, Any], study: Mapping[str, Any]) -> str:
+    """A trial's best objective, and where it was.
+
+    Args:
+        trial: its row.
+        study: the study's description.
+    """
+    objective = f"{study['objective']['metric']} {number(trial['best_objective'])}"
+    steps = f"step {trial['best_step']:,} of {trial['max_train_steps']:,}"
+    return f"trial {trial['trial']} of round {trial['round']}, {objective} at {steps}"
+
+
+def aligned(facts: Mapping[str, str]) -> str:
+    """Facts a line each, after their names."""
+    width = max(map(len, facts))
+    return "\n".join(f"{name:{width}}  {text}".rstrip() for name, text in facts.items())
+
+
+def _committed(run: Run) -> str:
+    changed = (run.directory / database.NAME).stat().st_mtime
+    time = datetime.datetime.fromtimestamp(changed)
+    return f"last commit {time:%Y-%m-%d %H:%M:%S}"
+
+
+def _statuses(trials: pl.DataFrame) -> str:
+    """`63 trials: 60 complete, 3 diverged`."""
+    if trials.is_empty():
+        return "not begun"
+    counts = trials["status"].value_counts(sort=True).rows()
+    listed = ", ".join(f"{n:,} {status}" for status, n in counts)
+    return f"{count(trials.height, 'trial')}: {listed}"
