@@ -73,7 +73,7 @@ def test_a_narrow_screen_says_what_it_has_no_room_for(finished, printed, width):
     lines = printed(print_trials, finished, width)
     names = varied(finished.definition)
     assert max(map(len, lines)) <= width
-    said = re.search("No room for (.*): see --csv or --json.", " ".join(lines))
+    said = re.search("No room for (.*): see tuner trials", " ".join(lines))
     hidden = said[1].split(", ")
     assert hidden == names[-len(hidden) :]
     header = "".join(lines[:2])

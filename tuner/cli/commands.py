@@ -77,18 +77,22 @@ def run(
     study: StudyFile,
     directory: Annotated[
         Path | None,
-        typer.Option("--dir", metavar="DIR", help="Of the run; else runs/<name>."),
+        typer.Option(
+            "--dir", metavar="DIR", help="Where it is kept; runs/<name> if not given."
+        ),
     ] = None,
     rounds: Annotated[
         int | None, typer.Option(metavar="N", help="Only the first N rounds.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Another than the study's.")
+        int | None, typer.Option(metavar="N", help="Instead of the study's.")
     ] = None,
     values: Values = None,
     layout: Annotated[
         str | None,
-        typer.Option(metavar="2x8x4", help="Devices x chunks x width of programs."),
+        typer.Option(
+            metavar="2x8x4", help="Devices x chunks x width of every program."
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would run; compile nothing.")
@@ -115,9 +119,11 @@ def run(
 @app.command("try")
 def try_(
     study: StudyFile,
-    trial: Annotated[int, typer.Option(metavar="N", help="Of the first round.")] = 0,
+    trial: Annotated[
+        int, typer.Option(metavar="N", help="Which, of the first round.")
+    ] = 0,
     steps: Annotated[
-        int | None, typer.Option(metavar="N", help="Of the trial; else all.")
+        int | None, typer.Option(metavar="N", help="How many; all if not given.")
     ] = None,
     eager: Annotated[
         bool,
@@ -145,8 +151,12 @@ def status(directory: RunDirectory) -> None:
 @app.command()
 def trials(
     directory: RunDirectory,
-    as_json: Annotated[bool, typer.Option("--json", help="All columns.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="All columns.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As JSON, with all columns.")
+    ] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="As CSV, with all columns.")
+    ] = False,
 ) -> None:
     """Print the trials of a run."""
     opened = tuner.open_run(directory)
@@ -199,8 +209,9 @@ def report(directory: RunDirectory) -> None:
 def _load(reference: str, **changes: Any) -> Any:
     """The study with its changes; an error of its own file shows that file's lines."""
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True, markup=False).status(f"loading {reference}"):
+    with Console(stderr=True).status(Text(f"loading {reference}")):
         from tuner.cli import studies
 
         studies.use_all_cores()

@@ -50,7 +50,9 @@ def _rounds(plan: Plan) -> Iterator[str]:
             yield f"round {number}  {kept}, {steps}, {_rule(round_)}"
 
 
-def _kept(round_: Round, combinations: Sequence[Mapping[str, Any]]) -> list:
+def _kept(
+    round_: Round, combinations: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
     """The combination of each trial that is kept, as far as it is known."""
     if round_.across == "all":
         return []

@@ -32,7 +32,7 @@ def print_best(run: Run, console: Console) -> None:
     """The best trials, then the promoted ones beside their parents."""
     ranked = run.ranked.head(SHOWN).with_row_index("rank", offset=1)
     title = f"The best of {count(run.trials.height, 'trial')}"
-    _print_trials(ranked, ["rank", "trial", "round"], run.definition, console, title)
+    _print_trials(run, ranked, ["rank", "trial", "round"], console, title)
     compared = compare_with_parents(run.trials, maximize=run.maximize)
     if compared.height:
         console.print()
@@ -43,7 +43,7 @@ def print_best(run: Run, console: Console) -> None:
 def print_trials(run: Run, console: Console) -> None:
     """All trials, in the order of their numbers."""
     lead = ["trial", "round", "parent", "status", "step"]
-    _print_trials(run.trials, lead, run.definition, console)
+    _print_trials(run, run.trials, lead, console)
 
 
 def find_runs(directory: Path) -> list[Run]:
@@ -88,15 +88,15 @@ def varied(definition: Mapping[str, Any]) -> list[str]:
 
 
 def _print_trials(
+    run: Run,
     trials: pl.DataFrame,
     lead: list[str],
-    definition: Mapping[str, Any],
     console: Console,
     title: str | None = None,
 ) -> None:
     """Trials a row each; of the hyperparameters as many as there is room for."""
-    names = [name for name in varied(definition) if f"hp.{name}" in trials.columns]
-    metric = definition["study"]["objective"]["metric"]
+    names = [name for name in varied(run.definition) if f"hp.{name}" in trials.columns]
+    metric = run.definition["study"]["objective"]["metric"]
 
     def table(names: Sequence[str]) -> Table:
         before = {name: trials[name] for name in lead}
@@ -109,7 +109,8 @@ def _print_trials(
         shown -= 1
     console.print(table(names[:shown]))
     if names[shown:]:
-        console.print(f"No room for {', '.join(names[shown:])}: see --csv or --json.")
+        command = f"tuner trials {run.directory} --csv"
+        console.print(f"No room for {', '.join(names[shown:])}: see {command}")
 
 
 def _promoted(compared: pl.DataFrame) -> Table:
