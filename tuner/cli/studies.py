@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 
+from tuner.lanes.layout import num_cores
 from tuner.study.domains import Choice
 from tuner.study.names import unknown
 from tuner.study.space import Space
@@ -29,13 +30,6 @@ def use_all_cores() -> None:
     """
     if "JAX_NUM_CPU_DEVICES" not in os.environ:
         jax.config.update("jax_num_cpu_devices", num_cores())
-
-
-def num_cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def load_study(reference: str) -> Study:

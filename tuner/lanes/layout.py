@@ -6,6 +6,7 @@ number of chunks does not.
 """
 
 import dataclasses
+import os
 import re
 
 import jax
@@ -65,6 +66,25 @@ def choose(num_trials: int) -> Layout:
     width = WIDTH.get(platform, min(WIDE, 1 << max(per_device - 1, 0).bit_length()))
     chunks = min(MOST_CHUNKS.get(platform, 1), -(-per_device // width))
     return Layout(devices, chunks, width)
+
+
+def num_cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def idle_cores() -> str:
+    """A line about CPU cores that no device of JAX uses; empty where there are none."""
+    devices, cores = jax.local_device_count(), num_cores()
+    if jax.default_backend() != "cpu" or devices >= cores:
+        return ""
+    return (
+        f"JAX has {devices} CPU device{'s'[: devices != 1]} for {cores} cores: "
+        f'jax.config.update("jax_num_cpu_devices", {cores}) before its first use, or '
+        "`tuner run`, trains on all of them"
+    )
 
 
 def check(layout: Layout) -> None:

@@ -39,6 +39,9 @@ class Standing:
 class Display(Protocol):
     """Shows a run as it goes; called from the thread that trains, so it is quick."""
 
+    def note(self, text: str) -> None:
+        """A line worth knowing before anything begins."""
+
     def compiling(self, standing: Standing, trials: int, layout: str) -> None:
         """A program is about to be compiled, to train so many trials."""
 
@@ -57,6 +60,9 @@ class Display(Protocol):
 
 class Silent:
     """Shows nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
 
     def compiling(self, standing: Standing, trials: int, layout: str) -> None:
         """Nothing."""

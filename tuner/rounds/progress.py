@@ -62,6 +62,10 @@ class Lines:
         self._started = self._told = now()
         self._told_stopping = False
 
+    def note(self, text: str) -> None:
+        """Say it."""
+        self._say(text)
+
     def compiling(self, standing: Standing, trials: int, layout: str) -> None:
         """Say what is compiled."""
         program = _program(standing.group, trials, layout)
@@ -118,6 +122,10 @@ class Block:
         )
         self._live.start()
         console.show_cursor(True)  # a process that is killed cannot put it back
+
+    def note(self, text: str) -> None:
+        """Leave it as a line."""
+        self._say(text)
 
     def compiling(self, standing: Standing, trials: int, layout: str) -> None:
         """Show what is compiled, and for how long."""

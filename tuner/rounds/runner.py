@@ -63,6 +63,8 @@ def run(
             study.target.metric,
         )
         display = display or make_display(study, stop)
+        if hint := layouts_.idle_cores():
+            display.note(hint)
         try:
             Driver(plan, directory, writer, recorder, layouts, display, stop).run()
         finally:
