@@ -33,7 +33,7 @@ def by_group(study: Study, trials: Iterable[Trial]) -> dict[str, list[Trial]]:
         members = groups.setdefault(group_name(study, trial), [])
         if members and set(members[0].schedules) != set(trial.schedules):
             raise ValueError(
-                "all trials must have the same schedules, but got "
+                "trials of one program must have the same schedules, but got "
                 f"{sorted(members[0].schedules)} for trial {members[0].trial} and "
                 f"{sorted(trial.schedules)} for trial {trial.trial}: return "
                 "every name for every trial"
