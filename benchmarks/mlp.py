@@ -230,6 +230,11 @@ def make_optuna():
     return run
 
 
+def ratios(ours, theirs):
+    """Turn by turn: what ran side by side is compared."""
+    return [a / b for a, b in zip(ours, theirs, strict=True)]
+
+
 def main():
     """Measure in turns, so that a busy minute of the machine hits all alike."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -260,12 +265,8 @@ def main():
             }
             for name, values in speeds.items()
         },
-        "tuner_to_fused": [
-            a / b for a, b in zip(speeds["tuner"], speeds["fused"], strict=True)
-        ],
-        "tuner_to_optuna": [
-            a / b for a, b in zip(speeds["tuner"], speeds["optuna"], strict=True)
-        ],
+        "tuner_to_fused": ratios(speeds["tuner"], speeds["fused"]),
+        "tuner_to_optuna": ratios(speeds["tuner"], speeds["optuna"]),
         "compilations": figures["compilations"],
         "training_programs": figures["programs"],
     }
