@@ -21,7 +21,7 @@ import optax
 import tuner
 from tuner import Choice, Float, Int
 
-WIDTH, HEADS, LAYERS, CONTEXT, BYTES = 128, 4, 2, 64, 256
+WIDTH, HEADS, LAYERS, CONTEXT, BYTES = 64, 4, 2, 64, 256
 
 
 def windows():
@@ -29,7 +29,7 @@ def windows():
     files = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))
     train = b"".join(f.read_bytes() for i, f in enumerate(files) if i % 10)
     valid = b"".join(f.read_bytes() for f in files[::10])
-    return _cut(train), _cut(valid)[:128]
+    return _cut(train), _cut(valid)[:64]
 
 
 def _cut(text):

@@ -113,7 +113,7 @@ def smoke():
     return dataclasses.replace(
         study,
         rounds=[
-            tuner.Round(trials=3, max_train_steps=50),
-            tuner.Round(keep=3, max_train_steps=100, extend=tuner.LengthenConstant()),
+            tuner.Round(trials=3, max_train_steps=150),
+            tuner.Round(keep=3, max_train_steps=300, extend=tuner.LengthenConstant()),
         ],
     )

@@ -92,7 +92,7 @@ def study(**changes):
 
 
 def squares(key, hyperparams, params, batch):
-    """A loss that grows without bound: descent by too high a rate leaves all numbers."""
+    """A loss without bound: too high a rate leaves the finite numbers."""
     pixels, labels = batch
     outputs = jnp.tanh(pixels @ params["w1"] + params["b1"]) @ params["w2"]
     errors = (outputs.argmax(-1) != labels).mean()

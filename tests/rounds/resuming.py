@@ -13,6 +13,7 @@ import jax
 jax.config.update("jax_num_cpu_devices", 2)
 
 import small  # noqa: E402 (devices are counted when JAX is first used)
+
 import tuner  # noqa: E402
 from tuner.rounds.cadence import Cadence  # noqa: E402
 from tuner.rounds.recorder import Recorder  # noqa: E402

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 import small
+
 import tuner
 from tuner import analysis
 
@@ -47,9 +48,10 @@ def test_a_child_begins_where_its_parents_decay_does(run):
     """Warm-up and constant phase are 10 of 20 steps; evaluations are 5 apart."""
     children = run.trials.filter(pl.col("round") == 2)
     assert children["start_step"].to_list() == [10] * 4
-    assert children["schedule.constant_steps"].to_list() == (
-        50 - children["hp.warmup_steps"]
-    ).to_list()
+    assert (
+        children["schedule.constant_steps"].to_list()
+        == (50 - children["hp.warmup_steps"]).to_list()
+    )
     assert children["schedule.decay_steps"].to_list() == [10] * 4
 
 
@@ -215,22 +217,20 @@ def test_points_run_beside_sampled_trials(tmp_path):
 
 def test_asking_for_more_trials_changes_no_existing_one(run, tmp_path):
     rounds = [tuner.Round(trials=16, max_train_steps=20)]
-    more = tuner.run(
-        small.study(rounds=rounds), tmp_path / "more", layout=run.layout
-    )
+    more = tuner.run(small.study(rounds=rounds), tmp_path / "more", layout=run.layout)
     shared = run.trials.filter(round=1).height
     assert more.trials.head(shared)["best_objective"].equals(
         run.trials.head(shared)["best_objective"]
     )
-    assert more.metrics("train").filter(pl.col("trial") < shared).equals(
-        run.metrics("train").filter(pl.col("trial") < shared)
+    assert (
+        more.metrics("train")
+        .filter(pl.col("trial") < shared)
+        .equals(run.metrics("train").filter(pl.col("trial") < shared))
     )
 
 
 def test_a_maximized_objective_ranks_the_other_way(run, tmp_path):
-    study = dataclasses.replace(
-        small.study(), objective=tuner.Maximize("valid/error")
-    )
+    study = dataclasses.replace(small.study(), objective=tuner.Maximize("valid/error"))
     upside_down = tuner.run(study, tmp_path / "max", layout=run.layout)
     first = upside_down.metrics("valid").filter(pl.col("trial") < 12)
     best = analysis.best_steps(first, "valid/error", maximize=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import small
+
 import tuner
 from tuner.rounds.cadence import Cadence
 from tuner.rounds.display import Silent
@@ -95,9 +96,7 @@ def test_an_exception_while_running_loses_no_acknowledged_row(
                 raise RuntimeError("from outside")
 
     with pytest.raises(RuntimeError, match="from outside"):
-        tuner.run(
-            small.study(), tmp_path / "run", layout="2x1x2", display=Raise(7)
-        )
+        tuner.run(small.study(), tmp_path / "run", layout="2x1x2", display=Raise(7))
     before = tuner.open_run(tmp_path / "run").metrics("train")
     again = tuner.run(small.study(), tmp_path / "run")
     assert before.height

@@ -51,13 +51,18 @@ def as_keys(like: Any, tree: Any) -> Any:
     """The inverse of `as_words`, given a tree of the original types."""
     return jax.tree.map(
         lambda kind, x: (
-            jax.random.wrap_key_data(x, impl=jax.random.key_impl(kind))
+            jax.random.wrap_key_data(x, impl=_implementation(kind))
             if is_key(kind)
             else x
         ),
         like,
         tree,
     )
+
+
+def _implementation(kind: Any) -> Any:
+    """The generator of keys, of which their type alone is known."""
+    return jax.random.key_impl(jnp.empty((), kind.dtype))
 
 
 def is_key(leaf: Any) -> bool:

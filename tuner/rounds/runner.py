@@ -50,8 +50,8 @@ def run(
     """
     directory = Path(directory)
     plan = preflight(study)
+    layouts = _layouts(plan, directory, layout)
     with Writer(directory) as writer, stop_on_signals() as stop:
-        layouts = _layouts(plan, directory, layout)
         writer.write_definition(definition(study, layouts))
         train, valid = schemas(plan.scheduled, plan.train, plan.valid)
         writer.fix_schemas(train, valid)
