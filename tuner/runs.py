@@ -3,6 +3,7 @@
 Reading needs no JAX; restoring a state does, since snapshots are Orbax's.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -209,9 +210,14 @@ def _spread(prefix: str, dicts: list[Mapping[str, Any]]) -> list[pl.Series]:
     """A column for each key, null where a trial does not have it."""
     names = dict.fromkeys(name for values in dicts for name in values)
     return [
-        pl.Series(f"{prefix}.{name}", [values.get(name) for values in dicts])
+        pl.Series(f"{prefix}.{name}", [_cell(values.get(name)) for values in dicts])
         for name in names
     ]
+
+
+def _cell(value: Any) -> Any:
+    """A tuple, which may mix types, as JSON text."""
+    return json.dumps(value) if isinstance(value, list) else value
 
 
 def _nested(leaves: Mapping[str, Any]) -> Any:
@@ -232,6 +238,8 @@ def _like(like: Any, leaves: Mapping[str, Any]) -> Any:
     import jax  # here: reading a run must not wait for it
 
     paths, structure = jax.tree_util.tree_flatten_with_path(like)
+    if structure == jax.tree.structure(0):
+        return next(iter(leaves.values()))  # the state is one array
     names = [jax.tree_util.keystr(p, simple=True, separator=".") for p, _ in paths]
     if set(names) != set(leaves):
         differing = ", ".join(sorted(set(names) ^ set(leaves))[:5])

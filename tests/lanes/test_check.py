@@ -13,6 +13,7 @@ import tuner
 from tuner.lanes.check import check
 from tuner.lanes.compilations import compilations
 from tuner.rounds.groups import make_group, traced
+from tuner.rounds.preflight import preflight
 from tuner.rounds.trials import planned
 
 
@@ -186,3 +187,17 @@ def test_an_evaluation_without_metrics_has_no_objective():
 def test_the_metrics_there_are_come_nearest_first():
     rule = "but got 'valid/los'; there are: valid/loss, valid/error"
     refused(ValueError, rule, objective="valid/los")
+
+
+def test_two_leaves_of_one_path_are_refused():
+    """A snapshot knows leaves by their dotted paths."""
+    task = small.task(
+        init=lambda key, hyperparams: {
+            "a.b": jnp.zeros(2),
+            "a": {"b": jnp.zeros(3)},
+            **small.init(key, hyperparams),
+        }
+    )
+    study = small.study(task=task)
+    with pytest.raises(ValueError, match="must have different dotted paths"):
+        preflight(study)

@@ -249,3 +249,16 @@ def _leaves(tree):
 def _same(one, other):
     pairs = zip(_leaves(one), _leaves(other), strict=True)
     return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_running_fewer_rounds_forgets_none(run):
+    before = run.definition
+    fewer = small.study(rounds=small.study().rounds[:1])
+    assert tuner.run(fewer, run.directory).definition == before
+
+
+def test_another_round_in_place_of_one_already_run_is_refused(run):
+    first, _ = small.study().rounds
+    other = tuner.Round(keep=2, max_train_steps=80, extend=tuner.Stretch())
+    with pytest.raises(ValueError, match=r"rounds\[1\].keep \(4, now 2\)"):
+        tuner.run(small.study(rounds=[first, other]), run.directory)

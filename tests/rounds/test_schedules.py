@@ -78,3 +78,9 @@ def test_a_function_as_the_rate_needs_a_rule_of_the_users_own():
     old, new = rates_of(schedules, 100), rates_of(child, 300)
     assert shared_steps(old, new) == 100
     np.testing.assert_array_equal(new["learning_rate"], np.full(300, 0.1, np.float32))
+
+
+@pytest.mark.parametrize("name", ["trial", "step", "examples"])
+def test_a_schedule_cannot_have_a_columns_name(name):
+    with pytest.raises(ValueError, match=f"there is a column {name!r} already"):
+        as_schedules({"learning_rate": LINEAR, name: FLAT})

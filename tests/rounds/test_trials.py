@@ -70,3 +70,19 @@ def test_adding_a_scientific_value_changes_no_existing_trial():
     for trial in before:
         twin = after[trial.sample, trial.combination["activation"]]
         assert (twin.hyperparams, twin.numbers) == (trial.hyperparams, trial.numbers)
+
+
+def test_a_grid_goes_on_to_a_round_that_only_keeps():
+    space = tuner.Space(
+        activation="relu",
+        learning_rate=tuner.Float(1e-3, 1e-1, log=True),
+        weight_decay=0.0,
+        warmup_steps=0,
+    )
+    rounds = [
+        tuner.Round(trials=4, max_train_steps=20),
+        tuner.Round(keep=2, max_train_steps=40, extend=tuner.LengthenConstant()),
+    ]
+    study = small.study(space=space, rounds=rounds, sampling="grid")
+    assert len(list(planned(study, 1))) == 4
+    assert list(planned(study, 2)) == []

@@ -215,3 +215,13 @@ def test_every_file_can_be_checked_by_other_tools(tmp_path, writer, stack, frame
         if path.is_file()
     }
     assert named.keys() == present
+
+
+@pytest.mark.parametrize("name", ["tmp/thesis.txt", "snapshots/model.pt"])
+def test_a_run_never_begins_among_files_of_others(tmp_path, name):
+    theirs = tmp_path / "mine" / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("years of work")
+    with pytest.raises(FileExistsError, match="was made by no run"):
+        Writer(tmp_path / "mine")
+    assert theirs.read_text() == "years of work"

@@ -1,6 +1,7 @@
 import json
 import re
 
+import numpy as np
 import pytest
 import small
 
@@ -231,3 +232,21 @@ def test_a_point_is_one_of_the_space():
     rounds = [tuner.Round(points=[{"learning_rate": 1}], max_train_steps=20)]
     rule = "`0.001 <= learning_rate <= 0.1` must hold, but got (learning_rate=1.0)"
     refused(ValueError, rule, small.study, rounds=rounds)
+
+
+def test_numpys_numbers_in_points_become_plain_ones():
+    point = {
+        "activation": "relu",
+        "learning_rate": np.float32(0.5) * np.float32(0.125),
+        "weight_decay": np.float64(0.01),
+        "warmup_steps": np.int64(3),
+    }
+    rule = tuner.LengthenConstant()
+    study = small.study(
+        rounds=[
+            tuner.Round(trials=2, points=[point], max_train_steps=20),
+            tuner.Round(keep=2, max_train_steps=40, extend=rule),
+        ]
+    )
+    assert json.dumps(describe(study))
+    assert type(study.rounds[0].points[0]["warmup_steps"]) is int

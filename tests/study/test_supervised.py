@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import small
 
 import tuner
+from tuner.rounds.preflight import preflight
 from tuner.study import supervised
 from tuner.study.hyperparams import Hyperparams
 from tuner.study.supervised import SupervisedState
@@ -417,3 +419,12 @@ def test_no_two_sets_have_one_name():
 def test_examples_are_wrapped(name):
     rule = f"examples are tuner.Arrays, but got a tuple as {name}: wrap it"
     refused(TypeError, rule, **{name: (np.zeros(3), np.zeros(3))})
+
+
+def test_a_metric_of_a_name_that_is_ours_is_refused():
+    def loss(key, hyperparams, params, batch):
+        mean, metrics = small.loss(key, hyperparams, params, batch)
+        return mean, {**metrics, "update_norm": mean}
+
+    with pytest.raises(ValueError, match="loss returns a metric 'update_norm'"):
+        preflight(small.study(task=small.task(loss=loss)))

@@ -112,6 +112,11 @@ def _check_objective(objective: str, metrics: Mapping[str, Any]) -> None:
 def _check_carried(before: Any, after: Any) -> None:
     """A lane is a fixed piece of memory: a step may not change what it is made of."""
     old, new = flatten({"state": before}), flatten({"state": after})
+    if len(old) != len(jax.tree.leaves(before)):
+        raise ValueError(
+            "the leaves of a state must have different dotted paths, but two of "
+            f"{', '.join(sorted(old)[:8])} have the same: rename a key with a dot in it"
+        )
     if list(old) != list(new):
         raise TypeError(
             "a step must carry on the state that init makes, but the structures "

@@ -87,4 +87,6 @@ def _zeros(shape: tuple[int, int], like: Any) -> Any:
 
 def _joined(tree: Any) -> Any:
     """Devices and their lanes as one axis, as `shard_map` splits it again."""
-    return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), tree)
+    return jax.tree.map(
+        lambda a: a.reshape(a.shape[0] * a.shape[1], *a.shape[2:]), tree
+    )

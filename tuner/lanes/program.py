@@ -29,7 +29,7 @@ LANES = PartitionSpec("trials")
 EVERYWHERE = PartitionSpec()
 # `load` runs once a trial. On CPU, where drawing random numbers takes long to compile,
 # this saves two fifths of its compilation; level 0 would make it five times slower.
-QUICKLY = {"xla_backend_optimization_level": 1}
+QUICKLY: dict[str, Any] = {"xla_backend_optimization_level": 1}
 
 
 class Program:
@@ -237,7 +237,9 @@ def _split(tree, chunks, width):
 
 
 def _join(tree):
-    return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), tree)
+    return jax.tree.map(
+        lambda a: a.reshape(a.shape[0] * a.shape[1], *a.shape[2:]), tree
+    )
 
 
 def _at(tree, index):

@@ -197,7 +197,8 @@ def _indices(group, key, inputs):
 
 def _with_best(trained, kept, objective, step):
     """Best so far, replaced by the strictly better only: of equals the earliest."""
-    better = trained.ok & (objective < trained.best_objective)
+    better = trained.ok & jnp.isfinite(objective)
+    better &= objective < trained.best_objective
     return dataclasses.replace(
         trained,
         best=jax.tree.map(lambda a, b: jnp.where(better, a, b), kept, trained.best),

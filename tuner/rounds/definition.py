@@ -23,11 +23,22 @@ class OtherStudyError(ValueError):
     """The run directory belongs to another study."""
 
 
-def definition(study: Study, layouts: Mapping[str, Layout]) -> dict[str, Any]:
-    """The study as JSON data, and all else that decides its bits."""
+def definition(
+    study: Study, layouts: Mapping[str, Layout], before: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The study as JSON data, and all else that decides its bits.
+
+    Args:
+        study: what runs.
+        layouts: of every program.
+        before: what the directory said; rounds that it has beyond the study's stay.
+    """
     device = jax.local_devices()[0]
+    described = describe(study)
+    if before:
+        described["rounds"] += before["study"]["rounds"][len(described["rounds"]) :]
     return {
-        "study": describe(study),
+        "study": described,
         "data": data_digest(study.task),
         "layouts": {name: str(layout) for name, layout in layouts.items()},
         "versions": {name: version(name) for name in LIBRARIES},

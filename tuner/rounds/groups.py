@@ -1,5 +1,6 @@
 """Trials that share a program: the same static values, one entry a group."""
 
+import ast
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,7 +20,16 @@ def group_name(study: Study, trial: Trial) -> str:
         for name, value in study.static(trial.hyperparams).items()
         if name not in fixed or fixed[name] != value
     }
-    return ", ".join(f"{name}={value}" for name, value in shown.items()) or "all"
+    texts = [f"{name}={_text(value)}" for name, value in shown.items()]
+    return ", ".join(texts) or "all"
+
+
+def _text(value: Any) -> str:
+    """A value so that different ones differ: "None" in quotes, None without."""
+    try:
+        return repr(value) if ast.literal_eval(str(value)) != value else str(value)
+    except (ValueError, SyntaxError):
+        return str(value)
 
 
 def by_group(study: Study, trials: Iterable[Trial]) -> dict[str, list[Trial]]:

@@ -72,4 +72,5 @@ def _extend_to_the_end(study: Study, trial: Trial) -> None:
             longer = schedules.extend(round_, longer)
             schedules.rates(longer, round_.max_train_steps)
         except (ValueError, TypeError) as error:
-            raise type(error)(f"extending {trial}: {error}") from error
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"extending {trial}: {error}") from error

@@ -116,11 +116,13 @@ class Recorder:
         """Where trial i of a segment stands after it."""
         trial, good = int(segment.trials[i]), int(segment.good[i])
         row = self.rows[trial]
+        if row.diverged_step is not None:
+            return  # known before an interruption: it runs on only to be taken out
         step = int(segment.base[i]) + good
         news: dict[str, Any] = {"status": "running"}
         if good == steps:
             news["final_objective"] = float(segment.valid[self._objective][i])
-        elif row.diverged_step is None:
+        else:
             news["diverged_step"] = step + 1
             news["diverged_learning_rate"] = float(segment.rates[RATE][i, good])
         if segment.best_step[i] >= 0:

@@ -19,6 +19,7 @@ from tuner.runs import Run
 from tuner.store.definition import NAME
 from tuner.store.reader import read_definition, read_ledger
 from tuner.store.writer import Writer
+from tuner.study.names import unknown
 from tuner.study.study import Round, Study
 
 LayoutLike = Layout | str | Mapping[str, Layout | str]
@@ -50,9 +51,10 @@ def run(
     """
     directory = Path(directory)
     plan = preflight(study)
-    layouts = _layouts(plan, directory, layout)
+    before = _definition_before(directory, study)
+    layouts = _layouts(plan, before.get("layouts", {}), layout)
     with Writer(directory) as writer, stop_on_signals() as stop:
-        writer.write_definition(definition(study, layouts))
+        writer.write_definition(definition(study, layouts, before))
         train, valid = schemas(plan.scheduled, plan.train, plan.valid)
         writer.fix_schemas(train, valid)
         recorder = Recorder(
@@ -111,21 +113,28 @@ def promote(
     return run(study, run_.directory, layout=layout, display=display)
 
 
+def _definition_before(directory: Path, study: Study) -> dict[str, Any]:
+    """What the directory holds of the same study; nothing where it is new."""
+    if not (directory / NAME).exists():
+        return {}
+    before = read_definition(directory)
+    check_same(before, study, directory)
+    return before
+
+
 def _layouts(
-    plan: Plan, directory: Path, asked: LayoutLike | None
+    plan: Plan, before: Mapping[str, str], asked: LayoutLike | None
 ) -> dict[str, Layout]:
     """The layout of every program: the directory's, else what is asked, else chosen.
 
     It decides a trial's bits, so it never changes within a run directory.
     """
-    before: Mapping[str, str] = {}
-    if (directory / NAME).exists():
-        old = read_definition(directory)
-        check_same(old, plan.study, directory)
-        before = old["layouts"]
     everything = [trial for trials in plan.rounds for trial in trials]
-    layouts = {}
-    for name, members in by_group(plan.study, everything).items():
+    groups = by_group(plan.study, everything)
+    if isinstance(asked, Mapping) and (strangers := set(asked) - {*groups, *before}):
+        raise ValueError(unknown("program", min(strangers), groups))
+    layouts = {name: Layout.parse(text) for name, text in before.items()}
+    for name, members in groups.items():
         wanted = asked.get(name) if isinstance(asked, Mapping) else asked
         text = before.get(name, wanted)
         chosen = layouts_.choose(len(members)) if text is None else text

@@ -9,6 +9,7 @@ from tuner.study.schedule import Schedule, rates_of, shared_prefix
 from tuner.study.study import Round
 
 RATE = "learning_rate"
+COLUMNS = {"trial", "step", "examples"}
 Schedules = Mapping[str, Schedule | Callable[[int], float]]
 Rates = Mapping[str, np.ndarray]
 
@@ -25,6 +26,11 @@ def as_schedules(returned: Any) -> Schedules:
         raise ValueError(
             f"a dictionary of schedules must have the entry {RATE!r}, but has "
             f"{', '.join(map(repr, named)) or 'none'}"
+        )
+    if taken := COLUMNS & set(named):
+        raise ValueError(
+            "a schedule is recorded as a column of its name, but there is a column "
+            f"{min(taken)!r} already: give the schedule another name"
         )
     for name, schedule in named.items():
         if not (isinstance(schedule, Schedule) or callable(schedule)):

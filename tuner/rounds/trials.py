@@ -125,7 +125,8 @@ def with_schedules(study: Study, trial: Trial) -> Trial:
         named = schedules_.as_schedules(returned)
         return with_branch_step(study, dataclasses.replace(trial, schedules=named))
     except (ValueError, TypeError) as error:
-        raise type(error)(f"the schedule of {trial}: {error}") from error
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"the schedule of {trial}: {error}") from error
 
 
 def with_branch_step(study: Study, trial: Trial) -> Trial:
@@ -148,7 +149,9 @@ def _configurations(study: Study, number: int) -> Iterator[tuple[int, dict, dict
     drawn = sum(r.trials for r in earlier) // len(combinations)
     pointed = sum(len(r.points) for r in earlier)
     samples = [
-        sample(
+        []
+        if not round_.trials
+        else sample(
             study.space,
             combination,
             seed=study.seed,

@@ -55,12 +55,14 @@ class Writer:
     """Writes a run; holds its lock until closed.
 
     Raises:
+        FileExistsError: the directory holds files where a run would keep its own.
         LockedError: another process writes this run.
         DamagedError: the ledger is damaged.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory.absolute()
+        _refuse_strangers(self._directory)
         durable.make_folders(self._directory, _FOLDERS)
         with ExitStack() as resources:
             resources.enter_context(lock.hold(self._directory))
@@ -159,6 +161,18 @@ class Writer:
                     shutil.rmtree(path)
                 else:
                     path.unlink()
+
+
+def _refuse_strangers(directory: Path) -> None:
+    """What is unnamed is swept away, so a run never begins among files of others."""
+    if (directory / database.NAME).exists():
+        return
+    for folder in _FOLDERS:
+        for path in (directory / folder).glob("*"):
+            raise FileExistsError(
+                f"{path} was made by no run, and a run keeps its own files in "
+                f"{directory / folder}: give the run a directory of its own"
+            )
 
 
 _FOLDERS = ("tmp", *map(tables.folder, tables.NAMES), snapshots.FOLDER)

@@ -58,7 +58,8 @@ class LengthenConstant(Extension):
 
     def __post_init__(self) -> None:
         if self.decay_steps is not None:
-            whole_steps("decay_steps", self.decay_steps)
+            steps = whole_steps("decay_steps", self.decay_steps)
+            object.__setattr__(self, "decay_steps", steps)
 
     def describe(self) -> dict[str, Any]:
         """The extension as JSON data."""

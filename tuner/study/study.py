@@ -130,8 +130,8 @@ class Study:
         combinations = len(self.space.combinations())
         for number, round_ in enumerate(self.rounds):
             _check_shares(number, round_, combinations)
-            for point in round_.points:
-                self.space.complete(point)
+        rounds = [_with_checked_points(self.space, round_) for round_ in self.rounds]
+        object.__setattr__(self, "rounds", tuple(rounds))
 
     @property
     def target(self) -> Minimize | Maximize:
@@ -151,6 +151,16 @@ class Study:
         """The values that a trial's program is compiled for; the batch size is one."""
         names = {*self.space.static(configuration), "batch_size"}
         return {name: v for name, v in configuration.items() if name in names}
+
+
+def _with_checked_points(space: Space, round_: Round) -> Round:
+    """The round, its points' values as the space writes them (NumPy's numbers too)."""
+    completed = [space.complete(point) for point in round_.points]
+    points = [
+        {name: whole[name] for name in point}
+        for point, whole in zip(round_.points, completed, strict=True)
+    ]
+    return dataclasses.replace(round_, points=points)
 
 
 def _check_names(study: Study) -> None:

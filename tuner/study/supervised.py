@@ -123,15 +123,17 @@ class SupervisedTask(Task):
         updates, optimizer_state = update(gradient, state.optimizer, params, **extras)
         variables = _with_params(state.variables, optax.apply_updates(params, updates))
         variables = self._advance(hyperparams, variables, tally)
-        norms = {
+        ours = {
+            "loss": loss,
             "grad_norm": optax.tree.norm(gradient),
             "update_norm": optax.tree.norm(updates),
         }
-        return SupervisedState(variables, optimizer_state), {
-            "loss": loss,
-            **norms,
-            **metrics,
-        }
+        if taken := set(ours) & set(metrics):
+            raise ValueError(
+                f"loss returns a metric {min(taken)!r}, but that is recorded of every "
+                "step anyway: give yours another name, or leave it out"
+            )
+        return SupervisedState(variables, optimizer_state), ours | dict(metrics)
 
     def evaluate(
         self, key: jax.Array, hyperparams: Hyperparams, state: SupervisedState
