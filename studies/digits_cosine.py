@@ -5,6 +5,10 @@ same base rate, under a cosine stretched to its horizon.
 
 Question: as `digits.py`, each trial annealed by a cosine to zero.
 Command: tuner run studies/digits_cosine.py
+Time: 30 to 45 s on two cores, most of it the compilation of three programs.
+Result: gelu and relu reach no error on the 297 validation digits, tanh one (0.0034).
+    Three of the nine promoted trials end worse than their parents; none can resume
+    beyond its warm-up.
 """
 
 import dataclasses
