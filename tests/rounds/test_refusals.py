@@ -363,7 +363,7 @@ def another(tmp_path):
     def begin(**changes):
         directory = tmp_path / "another"
         with Writer(directory) as writer:
-            writer.write_definition(definition(small.study(**changes), {}))
+            writer.write_definition(definition(small.study(**changes), {}, {}))
         return directory
 
     return begin
