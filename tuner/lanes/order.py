@@ -40,38 +40,39 @@ def batch_indices(
     pivots, salts = jax.vmap(
         lambda i: _round_keys(jax.random.fold_in(key, epoch + i), num_examples)
     )(jnp.arange(epochs))
-    batch = jnp.arange(batch_size)
-
-    def one_step(step):
-        position = offset + step * batch_size + batch
-        which = position // num_examples
-        first = which[0]
-        x = (position - which * num_examples).astype(jnp.uint32)
-        late = (which != first)[:, None]
-        return permute(
-            jnp.where(late, pivots[first + 1], pivots[first]),
-            jnp.where(late, salts[first + 1], salts[first]),
-            x,
-            num_examples,
-        )
-
-    return jax.vmap(one_step)(jnp.arange(steps))
+    position = offset + jnp.arange(steps * batch_size)
+    which = position // num_examples
+    place = (position - which * num_examples).astype(jnp.uint32)
+    examples = permute(pivots.T, salts.T, which, place, num_examples)
+    return examples.reshape(steps, batch_size)
 
 
 def permute(
-    pivots: jt.UInt32[jax.Array, "*n rounds"],
-    salts: jt.UInt32[jax.Array, "*n rounds"],
-    x: jt.UInt32[jax.Array, "*n"],
+    pivots: jt.UInt32[jax.Array, "rounds epochs"],
+    salts: jt.UInt32[jax.Array, "rounds epochs"],
+    which: jt.Int32[jax.Array, " n"],
+    place: jt.UInt32[jax.Array, " n"],
     num_examples: int,
-) -> jt.UInt32[jax.Array, "*n"]:
-    """The place of each `x` in range(num_examples) under the bijection of its keys."""
+) -> jt.UInt32[jax.Array, " n"]:
+    """The example at each place of an epoch, under the bijection of that epoch's keys.
+
+    Args:
+        pivots: in range(num_examples).
+        salts: any numbers.
+        which: the epoch of each place, an index into the keys.
+        place: in range(num_examples).
+        num_examples: in an epoch.
+    """
     n = jnp.uint32(num_examples)
-    for r in range(pivots.shape[-1]):
-        mirrored = pivots[..., r] + n - x
+
+    def one_round(x, keys):
+        pivot, salt = (of_epoch[which] for of_epoch in keys)
+        mirrored = pivot + n - x
         mirrored = jnp.where(mirrored >= n, mirrored - n, mirrored)
-        swap = _mix(jnp.maximum(x, mirrored) ^ salts[..., r]) >> 31 == 1
-        x = jnp.where(swap, mirrored, x)
-    return x
+        swap = _mix(jnp.maximum(x, mirrored) ^ salt) >> 31 == 1
+        return jnp.where(swap, mirrored, x), None
+
+    return jax.lax.scan(one_round, place, (pivots, salts))[0]
 
 
 def _round_keys(key, num_examples):

@@ -18,6 +18,7 @@ from tuner.study.hyperparams import Hyperparams
 from tuner.study.task import Metrics, Sum, Task, Variables, check_metrics
 
 EVALUATION_BATCH = 1024  # examples; bounds what an evaluation needs in every lane
+SMALL_LEAF = 2**16  # numbers; a copy of it costs less than a kernel of its own
 
 
 @jax.tree_util.register_dataclass
@@ -125,8 +126,8 @@ class SupervisedTask(Task):
         variables = self._advance(hyperparams, variables, tally)
         ours = {
             "loss": loss,
-            "grad_norm": optax.tree.norm(gradient),
-            "update_norm": optax.tree.norm(updates),
+            "grad_norm": _norm(gradient),
+            "update_norm": _norm(updates),
         }
         if taken := set(ours) & set(metrics):
             raise ValueError(
@@ -279,6 +280,19 @@ def _extras(update, loss, loss_at):
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
         return offered
     return {name: value for name, value in offered.items() if name in takes}
+
+
+def _norm(tree):
+    """The L2 norm over all leaves, in float32.
+
+    Many small leaves are laid end to end first: on a CPU a kernel for each of them
+    would cost more than its sum. A large one is summed where it is, not copied.
+    """
+    leaves = [jnp.ravel(leaf).astype(jnp.float32) for leaf in jax.tree.leaves(tree)]
+    small = [leaf for leaf in leaves if leaf.size <= SMALL_LEAF]
+    large = [leaf for leaf in leaves if leaf.size > SMALL_LEAF]
+    joined = [jnp.concatenate(small)] if small else []
+    return jnp.sqrt(sum(jnp.sum(leaf * leaf) for leaf in joined + large))
 
 
 def _params(variables):
