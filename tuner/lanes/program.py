@@ -48,40 +48,37 @@ class Program:
         devices = np.array(jax.local_devices()[: layout.devices])
         self._mesh = Mesh(devices, ("trials",), axis_types=(AxisType.Auto,))
         self._by_lane = NamedSharding(self._mesh, LANES)
-        self._data = _put_once(group.data, NamedSharding(self._mesh, EVERYWHERE))
-        self.like, self._lane = _types(group)
+        self._everywhere = NamedSharding(self._mesh, EVERYWHERE)
+        self.like, self.lane_type = _types(group)
 
     def compile(self) -> None:
         """Trace and compile all of it, side by side, and lay out empty lanes."""
         started = time.perf_counter()
-        lanes = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(
-                (self.layout.lanes, *leaf.shape), leaf.dtype, sharding=self._by_lane
-            ),
-            self._lane,
-        )
-        data = jax.tree.map(
-            lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=a.sharding),
-            self._data,
-        )
-        inputs = self._inputs()
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            building = {
-                name: pool.submit(self._build, function, lanes, inputs[name], *more)
-                for name, function, *more in (
-                    ("advance", self._advance, data),
-                    ("load", self._load, data),
-                    ("restore", self._restore),
-                    ("take", self._take),
-                )
-            }
+            building = {name: pool.submit(self.build, name) for name in self.traces}
             self._compiled = {name: b.result() for name, b in building.items()}
+        lanes = self._lanes_type()
         empty = jax.jit(
             lambda: jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), lanes),
             out_shardings=self._by_lane,
         )
+        self._data = _put_once(self.group.data, self._everywhere)
         self.lanes = empty()
         self.compile_seconds += time.perf_counter() - started
+
+    def build(self, name: str) -> Any:
+        """Trace and compile one function from its types; the devices hold nothing."""
+        return self._build(getattr(self, f"_{name}"), *self._types(name))
+
+    def trace(self, name: str) -> tuple[Any, Any]:
+        """The jaxpr of one function, and the types of what it returns."""
+        function = jax.make_jaxpr(getattr(self, f"_{name}"), return_shape=True)
+        return function(*self._types(name))
+
+    @property
+    def reported(self) -> dict[str, Any]:
+        """What XLA says of the memory of each compiled function."""
+        return {name: c.memory_analysis() for name, c in self._compiled.items()}
 
     def advance(self, inputs: Mapping[str, Any]) -> dict[str, jax.Array]:
         """One segment of every live lane; returns the outputs, still on their way."""
@@ -105,7 +102,22 @@ class Program:
     @property
     def trained_type(self) -> Trained:
         """The types of one trial's `Trained`, without an axis of lanes."""
-        return self._lane.trained
+        return self.lane_type.trained
+
+    def _types(self, name: str) -> list[Any]:
+        """The types of a function's arguments."""
+        types = [self._lanes_type(), self.input_types()[name]]
+        if name in ("advance", "load"):
+            data = _type_of(self.group.data)
+            types.append(_with_sharding(data, self._everywhere))
+        return types
+
+    def _lanes_type(self) -> LaneState:
+        lanes = self.layout.lanes
+        stacked = jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct((lanes, *a.shape), a.dtype), self.lane_type
+        )
+        return _with_sharding(stacked, self._by_lane)
 
     def _put(self, inputs):
         """To the devices, always in one way: another way would be another program."""
@@ -128,7 +140,7 @@ class Program:
         quick = function == self._load and jax.default_backend() == "cpu"
         return lowered.compile(compiler_options=QUICKLY if quick else None)
 
-    def _inputs(self) -> dict[str, Any]:
+    def input_types(self) -> dict[str, Any]:
         """The types of each function's inputs, laid over the devices."""
         group, devices = self.group, self.layout.devices
         lanes, taken = self.layout.lanes, devices * self.layout.width
@@ -216,12 +228,23 @@ class Program:
 def _types(group: Group) -> tuple[Any, LaneState]:
     """The types of the task's state, its keys as keys, and of a lane."""
     arguments = (
-        jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), group.data),
+        _type_of(group.data),
         jax.ShapeDtypeStruct((3,), np.uint32),
         {name: jax.ShapeDtypeStruct((), d) for name, d in group.traced.items()},
     )
     state = jax.eval_shape(functools.partial(initial_state, group), *arguments)
     return state, jax.eval_shape(functools.partial(begin, group), *arguments)
+
+
+def _type_of(data: Any) -> Any:
+    """The types that arrays will have on the devices."""
+    return jax.eval_shape(lambda tree: tree, data)
+
+
+def _with_sharding(types: Any, sharding: NamedSharding) -> Any:
+    return jax.tree.map(
+        lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=sharding), types
+    )
 
 
 def _put_once(data: Any, sharding: NamedSharding) -> Any:

@@ -1,0 +1,196 @@
+"""Memory planned ahead: what a layout needs of each device, before anything runs.
+
+What a call of the program is given and gives is known from its types. What it needs
+besides, XLA says of the compiled program (`memory_analysis`). That is the same for any
+number of chunks from two on, and nearly affine in their width: so one or two small
+programs tell of all layouts, and the one that was chosen is asked once it is compiled.
+
+All bytes are of one device. On CPU the devices share the machine's memory, and data
+that every device needs lies there once for each.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+
+import jax
+
+from tuner.lanes.layout import Layout
+from tuner.lanes.peak import peak_bytes
+from tuner.lanes.program import Program
+from tuner.lanes.state import num_bytes
+from tuner.lanes.trial import Group
+from tuner.study.supervised import SupervisedState
+from tuner.study.task import Variables
+
+LANE, CHUNK, DEVICE = "lane", "lane of a chunk", "device"
+SMALL = (2, 4)  # widths that stand for wider ones; one lane alone compiles otherwise
+CAREFUL = 2  # times what the traced text says: then there is room without compiling
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """What takes memory, and how often it lies on a device.
+
+    Attributes:
+        name: for people.
+        bytes_each: of one of them.
+        count: how many lie on a device.
+        per: what each is of: a lane, a lane of the chunk that trains, the device.
+        beside: whether it lies beside the call, so that the program cannot know it.
+    """
+
+    name: str
+    bytes_each: int
+    count: int
+    per: str
+    beside: bool = False
+
+    @property
+    def num_bytes(self) -> int:
+        """Of all of them."""
+        return self.bytes_each * self.count
+
+
+@dataclasses.dataclass(frozen=True)
+class MemoryPlan:
+    """What a layout needs of each device, part by part."""
+
+    layout: Layout
+    parts: tuple[Part, ...]
+
+    @property
+    def total(self) -> int:
+        """Bytes that must be there."""
+        return sum(part.num_bytes for part in self.parts)
+
+    @property
+    def of_call(self) -> int:
+        """Bytes that the compiled program reports: argument + output - alias + temp."""
+        return sum(part.num_bytes for part in self.parts if not part.beside)
+
+
+class Memory:
+    """What a group's layouts need; it remembers what was compiled to know it.
+
+    Args:
+        group: the trials' program.
+    """
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self._temp: dict[tuple[int, int], int] = {}  # of chunks (1, or more: 2), width
+        one = Program(group, Layout(1, 1, 1))
+        jaxpr, (_, outputs) = one.trace("advance")
+        self._lane = one.lane_type
+        self._call_bytes = num_bytes(outputs) + num_bytes(one.input_types()["advance"])
+        self._most_temp = CAREFUL * peak_bytes(jaxpr)
+
+    def plan(self, layout: Layout) -> MemoryPlan:
+        """What a layout needs; one or two small programs may be compiled to know it."""
+        temp = self._temp_bytes(min(layout.chunks, 2), layout.width)
+        return MemoryPlan(layout, (*self._known(layout), *self._working(layout, temp)))
+
+    def fits(self, layout: Layout, limit: int) -> bool:
+        """Whether a layout needs at most `limit` bytes of each device.
+
+        Nothing is compiled where that is plain.
+        """
+        known = sum(part.num_bytes for part in self._known(layout))
+        if known > limit:
+            return False
+        if known + layout.width * self._most_temp <= limit:
+            return True
+        return self.plan(layout).total <= limit
+
+    def largest(self, layouts: Iterable[Layout], limit: int) -> Layout | None:
+        """Of some layouts that with the most lanes that fits; None where none does."""
+        by_lanes = sorted(layouts, key=lambda layout: layout.lanes, reverse=True)
+        return next((one for one in by_lanes if self.fits(one, limit)), None)
+
+    def shrink(self, layout: Layout, limit: int) -> Layout | None:
+        """The layout, or one with fewer lanes that fits; None where no lane does.
+
+        Fewer chunks first, which change no bit; then narrower ones.
+        """
+        width = layout.width
+        while width:
+            for chunks in range(layout.lanes_per_device // width, 0, -1):
+                smaller = Layout(layout.devices, chunks, width)
+                if self.fits(smaller, limit):
+                    return smaller
+            width //= 2
+        return None
+
+    def learn(self, program: Program) -> MemoryPlan:
+        """The plan by what a program reports that was compiled at its own layout."""
+        layout = program.layout
+        temp = program.reported["advance"].temp_size_in_bytes
+        self._temp[min(layout.chunks, 2), layout.width] = temp
+        return self.plan(layout)
+
+    def _known(self, layout: Layout) -> tuple[Part, ...]:
+        """What is known from the types alone."""
+        lanes, trained = layout.lanes_per_device, num_bytes(self._lane.trained)
+        state, best = self._state_bytes(), num_bytes(self._lane.trained.best)
+        rest = num_bytes(self._lane) - sum(state.values()) - best
+        return (
+            *(Part(name, size, lanes, LANE) for name, size in state.items() if size),
+            Part("best state", best, lanes, LANE),
+            Part("keys, hyperparameters", rest, lanes, LANE),
+            Part("data", self._data_bytes(), 1, DEVICE),
+            Part("inputs, outputs of a call", self._call_bytes, lanes, LANE),
+            Part("the same of the call before", self._call_bytes, lanes, LANE, True),
+            Part("copy for a commit", trained, lanes, LANE, True),
+            Part("copy at a branch step", trained, lanes, LANE, True),
+        )
+
+    def _working(self, layout: Layout, temp: int) -> tuple[Part, ...]:
+        """What a call needs besides: gradients, and what else a step makes."""
+        width = layout.width
+        gradient = min(self._state_bytes().get("parameters", 0), temp // width)
+        parts = [
+            Part("gradients", gradient, width, CHUNK),
+            Part("activations and the like", temp // width - gradient, width, CHUNK),
+        ]
+        return tuple(part for part in parts if part.bytes_each)
+
+    def _state_bytes(self) -> dict[str, int]:
+        """The task's state by what it is."""
+        state = self._lane.trained.state
+        if not isinstance(state, SupervisedState):
+            return {"state": num_bytes(state)}
+        extra = 0
+        params = state.variables
+        if isinstance(params, Variables):
+            params, extra = params.params, num_bytes(params.extra)
+        return {
+            "parameters": num_bytes(params),
+            "state without a gradient": extra,
+            "optimizer state": num_bytes(state.optimizer),
+        }
+
+    def _data_bytes(self) -> int:
+        """An array that occurs twice lies on a device once."""
+        leaves = {id(leaf): leaf for leaf in jax.tree.leaves(self.group.data)}
+        return num_bytes(list(leaves.values()))
+
+    def _temp_bytes(self, chunks: int, width: int) -> int:
+        """What a call needs beside arguments and results: on the line of two widths."""
+        if width <= max(SMALL):
+            return self._measured(chunks, width)
+        if (chunks, width) in self._temp:
+            return self._temp[chunks, width]
+        for small in SMALL:
+            self._measured(chunks, small)
+        known = [w for c, w in self._temp if c == chunks]
+        one, other = sorted(known, key=lambda w: abs(w - width))[:2]
+        at_one, at_other = self._temp[chunks, one], self._temp[chunks, other]
+        slope = (at_other - at_one) / (other - one)
+        return max(int(at_one + slope * (width - one)), 0)
+
+    def _measured(self, chunks: int, width: int) -> int:
+        if (chunks, width) not in self._temp:
+            program = Program(self.group, Layout(1, chunks, width))
+            analysis = program.build("advance").memory_analysis()
+            self._temp[chunks, width] = analysis.temp_size_in_bytes
+        return self._temp[chunks, width]
