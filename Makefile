@@ -23,7 +23,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt | python
 	touch $@
 
 $(VENV)/.ready-test: $(VENV)/.ready
-	$(install) '.[optuna,studies,test]'
+	$(install) '.[studies,test]'
 	touch $@
 
 python:
