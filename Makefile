@@ -23,7 +23,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt | python
 	touch $@
 
 $(VENV)/.ready-test: $(VENV)/.ready
-	$(install) '.[studies,test]'
+	$(install) '.[grain,studies,test]'
 	touch $@
 
 python:

@@ -19,6 +19,7 @@ from .study.schedule import Schedule as Schedule
 from .study.schedule import cosine as cosine
 from .study.schedule import shared_prefix as shared_prefix
 from .study.schedule import warmup_constant_decay as warmup_constant_decay
+from .study.source import Source as Source
 from .study.space import Space as Space
 from .study.study import Maximize as Maximize
 from .study.study import Round as Round

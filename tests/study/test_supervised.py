@@ -415,10 +415,21 @@ def test_no_two_sets_have_one_name():
 
 
 @pytest.mark.usefixtures("untyped")
-@pytest.mark.parametrize("name", ["train", "valid"])
-def test_examples_are_wrapped(name):
-    rule = f"examples are tuner.Arrays, but got a tuple as {name}: wrap it"
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("train", "are tuner.Arrays or a tuner.Source, but got a tuple as train: wrap"),
+        ("valid", "examples are tuner.Arrays, but got a tuple as valid: wrap it"),
+    ],
+)
+def test_examples_are_wrapped(name, rule):
     refused(TypeError, rule, **{name: (np.zeros(3), np.zeros(3))})
+
+
+@pytest.mark.usefixtures("untyped")
+def test_evaluation_sets_are_held_in_memory():
+    rule = "sets are tuner.Arrays, but got a Source as valid: read it all into memory, "
+    refused(TypeError, rule, valid=tuner.Source(range(3)))
 
 
 def test_a_metric_of_a_name_that_is_ours_is_refused():

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tuner.lanes.feed import Piece, read
 from tuner.lanes.job import Job
 from tuner.lanes.order import batch_indices
 from tuner.lanes.state import LaneState
@@ -47,7 +48,7 @@ def train_alone(
     nothing: Any = None  # what training makes is carried beside the lane
     lane = LaneState(jax.random.key_data(key), traced, nothing)
     state = begin(data, numbers, traced)
-    batch = _batches(group, key)
+    batch = _batches(group, job, key)
     for number in range(1, steps + 1):
         rates = {name: jnp.asarray(r[number - 1]) for name, r in job.rates.items()}
         item = (jnp.int32(number), rates, batch(number))
@@ -67,10 +68,14 @@ def _called(function: Callable[..., Any], eager: bool) -> Callable[..., Any]:
     return call
 
 
-def _batches(group: Group, key: jax.Array) -> Callable[[int], jax.Array | None]:
-    """What gives the examples of each update, by their places in the data."""
+def _batches(group: Group, job: Job, key: jax.Array) -> Callable[[int], Any]:
+    """What gives the examples of each update, or their places in the data."""
     if group.task.train is None:
         return lambda number: None
+    if group.is_fed:
+        return lambda number: jax.tree.map(
+            lambda a: jnp.asarray(a[0]), read(group, Piece(job.numbers, number - 1, 1))
+        )
     sizes = {"batch_size": group.batch_size, "num_examples": len(group.task.train)}
     draw = jax.jit(functools.partial(batch_indices, steps=1, **sizes))
     data_key = jax.random.fold_in(key, DATA)

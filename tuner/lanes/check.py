@@ -70,12 +70,17 @@ def _trace(group: Group) -> Signature:
     lane = jax.eval_shape(functools.partial(begin, group), data, numbers, traced)
     rates = {name: jax.ShapeDtypeStruct((), np.float32) for name in group.scheduled}
     number = jax.ShapeDtypeStruct((), np.int32)
-    index = None
-    if group.batch_size:
-        index = jax.ShapeDtypeStruct((group.batch_size,), np.uint32)
+    examples = group.batch_type if group.is_fed else None
+    if group.batch_size and not group.is_fed:
+        examples = jax.ShapeDtypeStruct((group.batch_size,), np.uint32)
     key = jax.eval_shape(lambda: jax.random.key(0, impl=KEYS))
     after, train = jax.eval_shape(
-        functools.partial(step, group), data, key, lane, state, (number, rates, index)
+        functools.partial(step, group),
+        data,
+        key,
+        lane,
+        state,
+        (number, rates, examples),
     )
     valid = jax.eval_shape(functools.partial(evaluate, group), data, lane, state)
     check_metrics("step", train)

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from tuner.lanes.feed import Feed, Piece
 from tuner.lanes.job import Job
 from tuner.lanes.placement import Placement
 from tuner.lanes.program import Program
@@ -65,6 +66,7 @@ class Engine:
         calls: segments sent to the devices.
         lane_segments: segments of trials among them.
         slot_segments: segments computed, those of empty lanes of live chunks included.
+        feed: what reads the batches, where the host does.
     """
 
     def __init__(self, program: Program) -> None:
@@ -75,6 +77,8 @@ class Engine:
         devices = range(program.layout.devices)
         self._lanes: list[list[_Occupant | None]] = [[] for _ in devices]
         self._flight: _Flight | None = None
+        group = program.group
+        self.feed = Feed(group, program.layout.lanes) if group.is_fed else None
 
     def submit(self, jobs: Sequence[Job]) -> None:
         """Queue jobs; their order changes nothing but the timing."""
@@ -105,7 +109,7 @@ class Engine:
             self._collect(before, copy)
         if launch:
             self._fill()
-            self._flight = self._launch()
+            self._flight = self._launch(before)
         return self._read(before) if before else None
 
     def _collect(self, flight: "_Flight", copy: bool) -> None:
@@ -162,8 +166,8 @@ class Engine:
         for inputs in placement.restores(self.program.trained_type):
             self.program.restore(inputs)
 
-    def _launch(self) -> "_Flight | None":
-        """Send one segment of every occupied lane to the devices."""
+    def _launch(self, before: "_Flight | None") -> "_Flight | None":
+        """Send one segment of every occupied lane to the devices, after another."""
         places = list(self._occupied())
         if not places:
             return None
@@ -176,9 +180,11 @@ class Engine:
             for name in group.scheduled
         }
         lanes = []
+        pieces: dict[int, Piece] = {}
         for device, slot, occupant in places:
             lane = device * layout.lanes_per_device + slot
             first = base[lane] = occupant.step
+            pieces[lane] = Piece(occupant.job.numbers, first, steps)
             epoch[lane], offset[lane] = group.epoch_and_offset(occupant.step)
             for name, values in rates.items():
                 values[lane] = occupant.job.rates[name][first : first + steps]
@@ -188,15 +194,18 @@ class Engine:
         self.calls += 1
         self.lane_segments += len(places)
         self.slot_segments += sum(live_chunks) * layout.width
-        outputs = self.program.advance(
-            {
-                "rates": rates,
-                "step": base,
-                "epoch": epoch,
-                "offset": offset,
-                "live_chunks": np.array(live_chunks, np.int32),
-            }
-        )
+        inputs: dict[str, Any] = {
+            "rates": rates,
+            "step": base,
+            "epoch": epoch,
+            "offset": offset,
+            "live_chunks": np.array(live_chunks, np.int32),
+        }
+        if self.feed:
+            inputs["batches"] = self.feed.take(pieces, lambda: _is_done(before))
+        outputs = self.program.advance(inputs)
+        if self.feed:
+            self.feed.expect(self._expected())
         rows = np.array(lanes)
         return _Flight(
             occupants=[occupant for _, _, occupant in places],
@@ -205,6 +214,17 @@ class Engine:
             rates={name: values[rows] for name, values in rates.items()},
             outputs=outputs,
         )
+
+    def _expected(self) -> Iterator[Piece]:
+        """What the next call will train on, unless a trial breaks."""
+        going_on = [o for _, _, o in self._occupied() if not o.has_ended]
+        free = self.layout.lanes - len(going_on)
+        coming = [job for _, _, job in heapq.nsmallest(free, self._waiting)]
+        steps = self.program.group.segment_steps
+        for occupant in going_on:
+            yield Piece(occupant.job.numbers, occupant.step, steps)
+        for job in coming:
+            yield Piece(job.numbers, job.start_step, steps)
 
     def _read(self, flight: "_Flight") -> Segment:
         """Wait for a call, and bring its results to the host."""
@@ -287,3 +307,8 @@ class _Flight:
     outputs: Any
     taken: list[_Taken] = dataclasses.field(default_factory=list)
     ended: list[int] = dataclasses.field(default_factory=list)
+
+
+def _is_done(flight: _Flight | None) -> bool:
+    """Whether the devices have trained all that they were sent."""
+    return flight is None or flight.outputs["ok"].is_ready()

@@ -156,6 +156,10 @@ class Program:
             "offset": array(np.int32, lanes),
             "live_chunks": array(np.int32, devices),
         }
+        if group.is_fed:
+            advance["batches"] = jax.tree.map(
+                lambda a: array(a.dtype, lanes, steps, *a.shape), group.batch_type
+            )
         load = {
             "num_moves": array(np.int32, devices),
             "move_from": array(np.int32, lanes),

@@ -14,7 +14,9 @@ import numpy as np
 
 from tuner.lanes.order import batch_indices
 from tuner.lanes.state import KEYS, LaneState, Trained, as_keys, as_words
+from tuner.study.data import Arrays
 from tuner.study.hyperparams import Hyperparams
+from tuner.study.source import Source
 from tuner.study.study import Maximize, Minimize
 from tuner.study.task import Task, bind
 
@@ -51,6 +53,20 @@ class Group:
             return 0
         return self.static.get("batch_size", self.task.batch_size)
 
+    @property
+    def is_fed(self) -> bool:
+        """Whether the host reads the batches; else the device picks them."""
+        return isinstance(self.task.train, Source)
+
+    @property
+    def batch_type(self) -> Any:
+        """The types of a batch that the host reads, each [batch, ...]."""
+        assert isinstance(self.task.train, Source)
+        return jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct((self.batch_size, *a.shape), a.dtype),
+            self.task.train.example,
+        )
+
     def epoch_and_offset(self, step: int) -> tuple[int, int]:
         """How many epochs the first `step` batches fill, and examples beyond them."""
         if self.task.train is None:
@@ -62,7 +78,7 @@ class Group:
         """The program's data argument; the seed is in it, so that none is compiled."""
         train = self.task.train
         return {
-            "train": {} if train is None else train.tree,
+            "train": train.tree if isinstance(train, Arrays) else {},
             "task": {} if self.task.data is None else self.task.data,
             "seed": np.array([self.seed >> 32, self.seed & 0xFFFFFFFF], np.uint32),
         }
@@ -109,10 +125,11 @@ def segment(
         data: the program's data argument.
         lane: the trial.
         inputs: `rates` {name: [steps]}, and where the segment begins: `step`, and the
-            `epoch` and `offset` (examples) of its first batch.
+            `epoch` and `offset` (examples) of its first batch; `batches`, each array
+            [steps, batch, ...], where the host reads them.
     """
     key = jax.random.wrap_key_data(lane.key, impl=KEYS)
-    indices = _indices(group, key, inputs)
+    examples = inputs["batches"] if group.is_fed else _indices(group, key, inputs)
     numbers = inputs["step"] + 1 + jnp.arange(group.segment_steps)
 
     def one(carry, item):
@@ -125,7 +142,7 @@ def segment(
 
     trained = lane.trained
     (state, ok), (metrics, oks) = jax.lax.scan(
-        one, (trained.state, trained.ok), (numbers, inputs["rates"], indices)
+        one, (trained.state, trained.ok), (numbers, inputs["rates"], examples)
     )
     evaluation = evaluate(group, data, lane, as_keys(like, state))
     task = bind(group.task, data["task"])
@@ -149,11 +166,16 @@ def segment(
 def step(
     group: Group, data: Any, key: jax.Array, lane: LaneState, state: Any, item: tuple
 ) -> tuple[Any, dict[str, jax.Array]]:
-    """Update number `item[0]` of a trial at the rates `item[1]`, on its batch."""
-    number, rates, index = item
+    """Update number `item[0]` of a trial at the rates `item[1]`, on its batch.
+
+    The batch is `item[2]`, or the examples at these places of the data.
+    """
+    number, rates, examples = item
     task = bind(group.task, data["task"])
     hyperparams = _hyperparams(group, lane.hyperparams, rates)
-    batch = () if index is None else (jax.tree.map(lambda a: a[index], data["train"]),)
+    if examples is not None and not group.is_fed:
+        examples = jax.tree.map(lambda a: a[examples], data["train"])
+    batch = () if examples is None else (examples,)
     step_key = jax.random.fold_in(jax.random.fold_in(key, STEP), number)
     state, metrics = task.step(
         step_key, hyperparams, state, *batch, rates["learning_rate"]

@@ -12,11 +12,14 @@ import jax
 import numpy as np
 
 from tuner.lanes.layout import Layout
+from tuner.study.data import Arrays
+from tuner.study.source import Source
 from tuner.study.study import Study, describe
 from tuner.study.task import Task
 
 LIBRARIES = ("jax", "jaxlib", "optax", "flax", "numpy")
 MAY_CHANGE = ("goal",)
+EXAMPLES_HASHED = 16  # of a source, which may be too large to be read
 
 
 class OtherStudyError(ValueError):
@@ -71,8 +74,11 @@ def check_same(old: Mapping[str, Any], study: Study, directory: Path) -> None:
 
 
 def data_digest(task: Task) -> str:
-    """A hash of all arrays a task trains or evaluates on."""
-    train = None if task.train is None else task.train.tree
+    """A hash of all arrays a task trains or evaluates on; of a source, of some."""
+    train = task.train.tree if isinstance(task.train, Arrays) else None
+    if isinstance(task.train, Source):
+        places = np.linspace(0, len(task.train) - 1, EXAMPLES_HASHED)
+        train = task.train.batch(places.astype(np.int64))
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves((train, task.data)):
         array = np.ascontiguousarray(leaf)

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tuner.lanes import feed
 from tuner.lanes import layout as layouts_
 from tuner.lanes.layout import Layout
 from tuner.rounds.definition import check_same, definition
 from tuner.rounds.display import Display
 from tuner.rounds.driver import Driver
-from tuner.rounds.groups import by_group
+from tuner.rounds.groups import by_group, make_group
 from tuner.rounds.preflight import Plan, preflight
 from tuner.rounds.progress import make_display
 from tuner.rounds.recorder import Recorder, schemas
@@ -140,5 +141,6 @@ def _layouts(
         chosen = layouts_.choose(len(members)) if text is None else text
         layout = Layout.parse(chosen) if isinstance(chosen, str) else chosen
         layouts_.check(layout)
+        feed.check(make_group(plan.study, members[0]), layout)
         layouts[name] = layout
     return layouts

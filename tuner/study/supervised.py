@@ -15,6 +15,7 @@ import optax
 
 from tuner.study.data import Arrays, narrow
 from tuner.study.hyperparams import Hyperparams
+from tuner.study.source import Source
 from tuner.study.task import Metrics, Sum, Task, Variables, check_metrics
 
 EVALUATION_BATCH = 1024  # examples; bounds what an evaluation needs in every lane
@@ -44,8 +45,9 @@ class SupervisedTask(Task):
         evaluate: `(key, hyperparams, params, batch) -> metrics`, means over the batch's
             examples, or `Sum`s.
         optimizer: `(hyperparams, learning_rate) -> optax.GradientTransformation`.
-        train: the training examples; None for a loss that needs none (`batch` is None
-            then, and `examples_per_step` says what a step counts as).
+        train: the training examples, `Arrays` or a `Source`; None for a loss that
+            needs none (`batch` is None then, and `examples_per_step` says what a step
+            counts as).
         valid: the examples whose metrics are named `valid/...`.
         batch_size: examples in a batch, unless the space declares it.
         evaluate_on: further sets by name, `{"train": ...}`: metrics `train/...`.
@@ -67,7 +69,7 @@ class SupervisedTask(Task):
         loss: Callable[..., tuple],
         evaluate: Callable[..., Metrics],
         optimizer: Callable[[Hyperparams, Any], Any],
-        train: Arrays | None,
+        train: Arrays | Source | None,
         valid: Arrays | None = None,
         batch_size: int | None = None,
         evaluate_on: Mapping[str, Arrays] | None = None,
@@ -261,8 +263,20 @@ def _check_sets(train, sets, valid):
             "a set has one name, but valid= is given and evaluate_on names another "
             "`valid`: rename that one"
         )
-    for name, arrays in {"train": train, **sets}.items():
-        if not isinstance(arrays, Arrays | None):
+    if not isinstance(train, Arrays | Source | None):
+        raise TypeError(
+            "training examples are tuner.Arrays or a tuner.Source, but got a "
+            f"{type(train).__name__} as train: wrap it, tuner.Arrays(x, y) or "
+            "tuner.Source(dataset)"
+        )
+    for name, arrays in sets.items():
+        if isinstance(arrays, Source):
+            raise TypeError(
+                "an evaluation goes over its whole set on the device, so sets are "
+                f"tuner.Arrays, but got a Source as {name}: read it all into memory, "
+                "source.load(), or a part, tuner.Source(dataset[:1000]).load()"
+            )
+        if not isinstance(arrays, Arrays):
             raise TypeError(
                 f"examples are tuner.Arrays, but got a {type(arrays).__name__} as "
                 f"{name}: wrap it, tuner.Arrays(x, y)"

@@ -17,6 +17,7 @@ import numpy as np
 
 from tuner.study.data import Arrays
 from tuner.study.hyperparams import Hyperparams
+from tuner.study.source import Source
 
 State = Any
 Metrics = Mapping[str, Any]
@@ -35,7 +36,7 @@ class Task(abc.ABC):
     """
 
     data: Any = None
-    train: Arrays | None = None
+    train: Arrays | Source | None = None
     batch_size: int | None = None
     examples_per_step: int = 1
 

@@ -1,0 +1,226 @@
+"""Batches that the host reads are those that the device would pick, bit for bit."""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import small
+
+import tuner
+from tuner.lanes.alone import train_alone
+from tuner.lanes.compilations import compilations
+from tuner.lanes.engine import Engine
+from tuner.lanes.feed import Feed, Piece, check, data_key, read
+from tuner.lanes.layout import Layout
+from tuner.lanes.program import Program
+from tuner.lanes.trial import trial_key
+from tuner.rounds.groups import make_group, make_job
+from tuner.rounds.trials import planned
+
+ROWS = [(small.PIXELS[i], small.LABELS[i]) for i in range(600)]
+LAYOUT = Layout(2, 1, 2)
+
+
+class Counting:
+    """The rows of the small study, and how often each was read."""
+
+    def __init__(self):
+        self.readings = []
+
+    def __len__(self):
+        return len(ROWS)
+
+    def __getitem__(self, place):
+        self.readings.append(place)
+        return ROWS[place]
+
+
+def noisy(key, hyperparams, batch):
+    pixels, labels = batch
+    return pixels + 0.1 * jax.random.normal(key, pixels.shape), labels
+
+
+def study_of(train, **changes):
+    task = small.task(train=train, batch_size=48, augment=noisy)
+    rounds = [tuner.Round(trials=12, max_train_steps=20)]
+    return small.study(task=task, rounds=rounds, **changes)
+
+
+def trials_of(study):
+    mine = [t for t in planned(study, 1) if t.hyperparams["activation"] == "relu"]
+    return make_group(study, mine[0]), mine
+
+
+def train(program, study, trials):
+    """The curves and last states of trials, and the engine that trained them."""
+    engine = Engine(program)
+    engine.submit([make_job(study, t, start_step=0, trained=None) for t in trials])
+    curves, states = {t.trial: [] for t in trials}, {}
+    while engine.busy:
+        segment = engine.advance()
+        if segment is None:
+            continue
+        for i, trial in enumerate(segment.trials):
+            curves[trial] += [*segment.train["loss"][i], segment.valid["valid/loss"][i]]
+        for copied in segment.copied:
+            for i, trial in enumerate(copied.trials):
+                states[trial] = {n: a[i].tobytes() for n, a in copied.arrays.items()}
+    return curves, states, engine
+
+
+@pytest.fixture(scope="module")
+def study():
+    return study_of(tuner.Source(Counting(), threads=3))
+
+
+@pytest.fixture(scope="module")
+def program(study):
+    program = Program(trials_of(study)[0], LAYOUT)
+    program.compile()
+    return program
+
+
+@pytest.fixture(scope="module")
+def together(program, study):
+    return train(program, study, trials_of(study)[1])
+
+
+# Laws
+
+
+def test_a_source_trains_as_arrays_of_the_same_examples(study, together):
+    """Twenty steps of 48 of 600 examples: batches that straddle epochs among them."""
+    arrays = study_of(small.TRAIN)
+    group, trials = trials_of(arrays)
+    program = Program(group, LAYOUT)
+    program.compile()
+    curves, states, _ = train(program, arrays, trials)
+    assert len(curves) == 6
+    assert together[:2] == (curves, states)
+
+
+def test_a_fed_trial_is_the_same_bits_whoever_its_neighbours_are(
+    program, study, together
+):
+    """Six trials on four lanes, augmented by their own keys: two wait for a lane."""
+    for trial in trials_of(study)[1][:3]:
+        curves, states, _ = train(program, study, [trial])
+        assert curves[trial.trial] == together[0][trial.trial]
+        assert states[trial.trial] == together[1][trial.trial]
+
+
+def test_the_order_of_fed_trials_changes_no_bit(program, study, together):
+    backward = train(program, study, trials_of(study)[1][::-1])
+    assert backward[:2] == together[:2]
+
+
+def test_one_program_serves_all_fed_trials(program, study, together):
+    before = compilations()
+    train(program, study, trials_of(study)[1][::-1])
+    assert compilations() == before
+    assert program.traces["advance"] == 1
+
+
+def test_alone_a_trial_reads_the_same_batches(study, together):
+    group, trials = trials_of(study)
+    job = make_job(study, trials[0], start_step=0, trained=None)
+    losses = [metrics["loss"] for _, metrics, _ in train_alone(group, job, steps=5)]
+    # Lanes are a vmap of two: sums in another order, five steps of it.
+    np.testing.assert_allclose(losses, together[0][trials[0].trial][:5], rtol=1e-4)
+
+
+# What is read
+
+
+def test_each_example_is_read_once_for_each_time_it_is_trained_on():
+    """Nothing breaks, so all that is read ahead is used: 6 trials, 20 steps of 48."""
+    dataset = Counting()
+    study = study_of(tuner.Source(dataset))
+    group, trials = trials_of(study)
+    program = Program(group, LAYOUT)
+    program.compile()
+    dataset.readings.clear()
+    train(program, study, trials)
+    assert len(dataset.readings) == 6 * 20 * 48
+
+
+def test_the_key_of_a_trials_data_is_that_of_the_lanes(study):
+    group, trials = trials_of(study)
+    numbers = jnp.array(trials[0].numbers, jnp.uint32)
+    key = jax.random.fold_in(trial_key(group.data, numbers), 1)
+    expected = tuple(jax.random.key_data(key).tolist())
+    assert data_key(group.seed, trials[0].numbers) == expected
+
+
+# The layout
+
+
+def test_batches_that_do_not_fit_into_the_buffer_are_refused():
+    study = study_of(tuner.Source(ROWS, buffer_bytes=1_000_000))
+    needed = 3 * 4 * 5 * 48 * (64 + 1) * 4
+    rule = (
+        "but 3 x 4 lanes x 5 steps x 48 examples of 260 bytes are 748,800 "
+        "(buffer_bytes=700,000): let examples be smaller"
+    )
+    assert needed == 748_800
+    check(trials_of(study)[0], LAYOUT)
+    study.task.train.buffer_bytes = 700_000
+    with pytest.raises(ValueError, match=re.escape(rule)):
+        check(trials_of(study)[0], LAYOUT)
+
+
+# The feed
+
+
+@pytest.fixture
+def feed(study):
+    return Feed(trials_of(study)[0], lanes=3)
+
+
+def never():
+    return False
+
+
+def test_the_batches_of_a_call_lie_in_their_lanes(study, feed):
+    first, second = Piece((0, 1, 0), 10, 5), Piece((1, 1, 0), 0, 5)
+    pixels, labels = feed.take({2: first, 0: second}, never)
+    group = trials_of(study)[0]
+    for lane, piece in ((2, first), (0, second)):
+        expected = read(group, piece)
+        np.testing.assert_array_equal(pixels[lane], expected[0])
+        np.testing.assert_array_equal(labels[lane], expected[1])
+    assert pixels.shape == (3, 5, 48, 64)
+    assert not labels[1].any()
+
+
+def test_what_was_read_ahead_for_nobody_is_dropped(feed):
+    piece, other = Piece((0, 1, 0), 0, 5), Piece((1, 1, 0), 0, 5)
+    feed.expect([piece, other])
+    feed.expect([other])
+    expected = read(feed._group, piece)
+    np.testing.assert_array_equal(feed.take({1: piece}, never)[1][1], expected[1])
+
+
+def test_an_example_that_cannot_be_read_stops_the_call():
+    class Broken(Counting):
+        def __getitem__(self, place):
+            if place == 300:
+                raise ConnectionError("no answer")
+            return ROWS[place]
+
+    source = tuner.Source(Broken(), retries=0)
+    feed = Feed(trials_of(study_of(source))[0], lanes=1)
+    with pytest.raises(OSError, match="example 300 of Broken could not be read in 1"):
+        feed.take({0: Piece((0, 0, 0), 0, 13)}, never)  # 13 steps of 48: an epoch
+
+
+def test_only_waiting_beside_idle_devices_counts(feed):
+    piece = Piece((0, 1, 0), 0, 5)
+    feed.take({0: piece}, lambda: True)
+    assert feed.starved_seconds == 0  # the first batches come before any training
+    feed.take({0: piece}, never)
+    assert feed.starved_seconds == 0
+    feed.take({0: piece}, lambda: True)
+    assert 0 < feed.starved_seconds <= feed.seconds
