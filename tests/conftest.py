@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 import hypothesis
 import jax
@@ -17,6 +18,11 @@ jax.config.update("jax_num_cpu_devices", 2)
 # The first example of a property compiles, so no example has a deadline.
 hypothesis.settings.register_profile("tuner", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("tuner")
+
+# Processes that tests start import the package beside these tests, as the tests do,
+# whichever one the environment has.
+TESTS = Path(__file__).parent
+os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (TESTS, TESTS.parent)))
 
 
 def pytest_configure(config: pytest.Config) -> None:
