@@ -21,6 +21,7 @@ import jaxtyping as jt
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from tuner.lanes import convolutions
 from tuner.lanes.layout import Layout
 from tuner.lanes.state import LaneState, Trained
 from tuner.lanes.trial import Group, begin, initial_state, segment
@@ -38,6 +39,7 @@ class Program:
     Attributes:
         traces: how often Python traced each function; one each, or the law is broken.
         compile_seconds: spent on tracing and compiling.
+        note: a line worth knowing about what was compiled, or nothing.
     """
 
     def __init__(self, group: Group, layout: Layout) -> None:
@@ -45,6 +47,7 @@ class Program:
         self.layout = layout
         self.traces = dict.fromkeys(("advance", "load", "restore", "take"), 0)
         self.compile_seconds = 0.0
+        self.note = ""
         devices = np.array(jax.local_devices()[: layout.devices])
         self._mesh = Mesh(devices, ("trials",), axis_types=(AxisType.Auto,))
         self._by_lane = NamedSharding(self._mesh, LANES)
@@ -136,9 +139,10 @@ class Program:
             check_vma=False,
         )
         donated = () if function == self._take else (0,)
-        lowered = jax.jit(mapped, donate_argnums=donated).lower(*types)
+        traced = jax.jit(mapped, donate_argnums=donated).trace(*types)
+        self.note = convolutions.speed_up(traced.jaxpr) or self.note
         quick = function == self._load and jax.default_backend() == "cpu"
-        return lowered.compile(compiler_options=QUICKLY if quick else None)
+        return traced.lower().compile(compiler_options=QUICKLY if quick else None)
 
     def input_types(self) -> dict[str, Any]:
         """The types of each function's inputs, laid over the devices."""

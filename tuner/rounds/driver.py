@@ -127,6 +127,8 @@ class Driver:
             self.display.compiling(self._standing(), trials, layout)
             program.compile()
             self.display.compiled(name, program.compile_seconds)
+            if program.note:
+                self.display.note(program.note)
             self._engines[name] = Engine(program)
             self.accounts.watch(self._engines[name])
         return self._engines[name]

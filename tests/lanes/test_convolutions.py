@@ -1,0 +1,230 @@
+"""Convolutions on CPU: one form inside of loops, and the same numbers as before."""
+
+import functools
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import small
+from jax import lax
+from jax.interpreters import mlir
+
+import tuner
+from tuner.lanes import convolutions
+from tuner.lanes.layout import Layout
+from tuner.lanes.program import Program
+from tuner.rounds.display import Silent
+from tuner.rounds.groups import make_group
+from tuner.rounds.trials import planned
+
+PLAIN = functools.partial(
+    convolutions.lower_in_order, expand_complex_convolutions=True
+)  # as JAX registers it
+
+
+def lower_by(rule):
+    mlir.register_lowering(lax.conv_general_dilated_p, rule, platform="cpu")
+
+
+@pytest.fixture
+def by_jax():
+    """As it is before any program with a convolution was compiled."""
+    lower_by(PLAIN)
+    convolutions._install.cache_clear()
+    yield
+    convolutions._install.cache_clear()
+
+
+def convolve(images, kernel, **options):
+    numbers = {3: ("NWC", "WIO", "NWC"), 4: ("NHWC", "HWIO", "NHWC")}[images.ndim]
+    defaults = {
+        "window_strides": (1,) * (images.ndim - 2),
+        "padding": "SAME",
+        "dimension_numbers": numbers,
+    }
+    return lax.conv_general_dilated(images, kernel, **(defaults | options))
+
+
+# The training program of a small network
+
+
+def init(key, hyperparams):
+    first, second = jax.random.split(key)
+    return {
+        "first": 0.3 * jax.random.normal(first, (3, 3, 1, 4)),
+        "second": 0.1 * jax.random.normal(second, (3, 3, 4, 10)),
+    }
+
+
+def loss(key, hyperparams, params, batch):
+    pixels, labels = batch
+    hidden = jax.nn.relu(convolve(pixels.reshape(-1, 8, 8, 1), params["first"]))
+    logits = convolve(hidden, params["second"], window_strides=(2, 2)).mean((1, 2))
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    return losses.mean(), {"error": (logits.argmax(-1) != labels).mean()}
+
+
+def evaluate(key, hyperparams, params, batch):
+    mean, metrics = loss(key, hyperparams, params, batch)
+    return {"loss": mean, **metrics}
+
+
+STUDY = small.study(
+    space=tuner.Space(
+        learning_rate=tuner.Float(1e-3, 1e-1, log=True),
+        weight_decay=0.0,
+        warmup_steps=0,
+    ),
+    task=small.task(init=init, loss=loss, evaluate=evaluate),
+    rounds=[tuner.Round(trials=2, max_train_steps=4)],
+    eval_every=2,
+)
+
+
+def orders(compiled):
+    """The orders of the dimensions of a program's convolutions, which has a loop."""
+    text = compiled.as_text()
+    assert " while(" in text
+    return set(re.findall(r" convolution\(.*dim_labels=([^ ,]+)", text))
+
+
+def compiled_segment():
+    program = Program(make_group(STUDY, next(planned(STUDY, 1))), Layout(2, 1, 2))
+    program.compile()
+    return program._compiled["advance"]
+
+
+def test_a_segments_convolutions_are_in_order(by_jax):
+    assert orders(compiled_segment()) == {"b01f_01io->b01f"}
+
+
+def test_by_themselves_they_are_not(by_jax, monkeypatch):
+    monkeypatch.setattr(convolutions, "speed_up", lambda program: "")
+    assert len(orders(compiled_segment())) > 1
+
+
+class Notes(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def test_without_the_private_name_they_are_slow_and_a_note_says_so(
+    by_jax, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(convolutions, "lower_in_order", None)
+    display = Notes()
+    run = tuner.run(STUDY, tmp_path / "run", layout="2x1x1", display=display)
+    assert run.status == "complete"
+    assert display.notes == [convolutions.SLOW]
+
+
+# The numbers
+
+IMAGES, KERNEL = (4, 6, 5, 4), (3, 2, 4, 6)
+CASES = {
+    # images, kernel, options
+    "1-D": ((4, 9, 3), (3, 3, 5), {}),
+    "2-D": (IMAGES, KERNEL, {}),
+    "features first": (
+        (4, 4, 6, 5),
+        (6, 4, 3, 2),
+        {"dimension_numbers": ("NCHW", "OIHW", "NCHW")},
+    ),
+    "strides and holes": (
+        IMAGES,
+        KERNEL,
+        {"window_strides": (2, 3), "rhs_dilation": (2, 1)},
+    ),
+    "transposed": (
+        IMAGES,
+        KERNEL,
+        {"lhs_dilation": (2, 3), "padding": ((1, 1), (1, 2))},
+    ),
+    "two groups": (IMAGES, (3, 2, 2, 6), {"feature_group_count": 2}),
+    "depthwise": (IMAGES, (3, 2, 1, 4), {"feature_group_count": 4}),
+    "a share of the batch": (IMAGES, KERNEL, {"batch_group_count": 2}),
+    "many groups": ((4, 6, 5, 40), (3, 2, 2, 20), {"feature_group_count": 20}),
+}
+
+
+def value_and_gradients(images, kernel, options):
+    """Of one lane, and of three under `vmap`."""
+
+    def of_one(images, kernel):
+        out, pull = jax.vjp(lambda *a: convolve(*a, **options), images, kernel)
+        return out, pull(jnp.cos(out))
+
+    def of_all(images, kernel):
+        one = jax.tree.map(lambda a: a[0], (images, kernel))
+        return of_one(*one), jax.vmap(of_one)(images, kernel)
+
+    return jax.jit(of_all)(images, kernel)
+
+
+@pytest.mark.parametrize(("images", "kernel", "options"), CASES.values(), ids=CASES)
+def test_the_numbers_are_those_of_jax(by_jax, images, kernel, options):
+    random = np.random.default_rng(0)
+    arrays = [
+        random.normal(size=(3, *shape)).astype(np.float32) for shape in (images, kernel)
+    ]
+    expected = value_and_gradients(*arrays, options)
+    lower_by(convolutions._lower)
+    got = value_and_gradients(*arrays, options)
+    for ours, theirs in zip(*map(jax.tree.leaves, (got, expected)), strict=True):
+        # Sums of up to some hundred products, in another order.
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_complex_numbers_are_those_of_jax(by_jax):
+    """JAX makes several convolutions of a complex one."""
+    random = np.random.default_rng(0)
+    images, kernel = (
+        (random.normal(size=shape) + 1j * random.normal(size=shape)).astype("complex64")
+        for shape in (IMAGES, KERNEL)
+    )
+    expected = jax.jit(lambda *a: convolve(*a))(images, kernel)
+    lower_by(convolutions._lower)
+    got = jax.jit(lambda *a: convolve(*a))(images, kernel)
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)  # other order
+
+
+# Where it looks
+
+
+def once(x):
+    return convolve(x.reshape(1, 4, 1), x.reshape(4, 1, 1)[:2])
+
+
+DEPTHS = {
+    "a call": jax.jit(once),
+    "a loop": lambda x: lax.fori_loop(0, 3, lambda i, c: c + once(c).ravel(), x),
+    "a scan": lambda x: lax.scan(lambda c, _: (c, once(c)), x, length=2)[1],
+    "a branch": lambda x: lax.cond(x[0] > 0, once, lambda x: x.reshape(1, 4, 1), x),
+    "a gradient": lambda x: jax.grad(lambda x: jax.checkpoint(once)(x).sum())(x),
+}
+
+
+@pytest.mark.parametrize("function", DEPTHS.values(), ids=DEPTHS)
+def test_a_convolution_is_found_in(function):
+    jaxpr = jax.make_jaxpr(function)(jnp.ones(4)).jaxpr
+    assert convolutions.has_convolution(jaxpr)
+
+
+def test_none_is_found_where_none_is(monkeypatch):
+    """So nothing is installed for programs without one."""
+    monkeypatch.setattr(convolutions, "_install", lambda: "installed")
+    program = jax.make_jaxpr(jax.jit(lambda x: lax.map(jnp.sin, x @ x)))(jnp.eye(3))
+    assert convolutions.speed_up(program) == ""
+    assert convolutions.speed_up(jax.make_jaxpr(once)(jnp.ones(4))) == "installed"
+
+
+def test_other_devices_are_left_alone(monkeypatch):
+    monkeypatch.setattr(convolutions, "_install", lambda: "installed")
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert convolutions.speed_up(jax.make_jaxpr(once)(jnp.ones(4))) == ""
