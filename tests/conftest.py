@@ -38,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "jax_persistent_cache_min_compile_time_secs": 0,
         "jax_persistent_cache_min_entry_size_bytes": -1,
     }
+    os.environ["TUNER_CACHE_DIR"] = folder.name  # measurements, never the user's
     for name, value in cache_everything.items():
         jax.config.update(name, value)
         os.environ[name.upper()] = str(value)

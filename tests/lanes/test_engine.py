@@ -24,15 +24,15 @@ def train(program, study, trials):
     engine.submit([make_job(study, t, start_step=0, trained=None) for t in trials])
     curves, states = {t.trial: [] for t in trials}, {}
     while engine.busy:
-        segment = engine.advance()
-        if segment is None:
+        called = engine.advance()
+        if called is None:
             continue
-        for i, trial in enumerate(segment.trials):
-            good = segment.good[i]
-            losses = segment.train["loss"][i, :good]
-            error = segment.valid["valid/error"][i]
+        for i, trial in enumerate(called.trials):
+            good = called.good[i]
+            losses = called.train["loss"][i, called.kept[i]]
+            error = called.valid["valid/error"][i]
             curves[trial] += [*losses, *([error] if good == study.eval_every else [])]
-        for copied in segment.copied:
+        for copied in called.copied:
             for i, trial in enumerate(copied.trials):
                 row = {name: array[i] for name, array in copied.arrays.items()}
                 states[trial, copied.what] = (copied.steps[i], row)
@@ -104,9 +104,9 @@ def test_mixed_horizons_and_schedules_share_the_program(program, study):
     engine.submit(jobs + others)
     losses = {}
     while engine.busy:
-        if (segment := engine.advance()) is not None:
-            for i, trial in enumerate(segment.trials):
-                losses.setdefault(trial, []).extend(segment.train["loss"][i])
+        if (called := engine.advance()) is not None:
+            for i, trial in enumerate(called.trials):
+                losses.setdefault(trial, []).extend(called.train["loss"][i])
     assert compilations() == before
     assert {len(losses[t.trial]) for t in trials} == {20}
     assert {len(losses[t.trial + 100]) for t in longer} == {40}
@@ -128,8 +128,8 @@ def test_a_branch_state_is_that_of_its_step(program, study):
     engine.submit([job])
     ended = []
     while engine.busy:
-        if (segment := engine.advance()) is not None:
-            ended += [copied for copied in segment.copied if copied.what == "end"]
+        if (called := engine.advance()) is not None:
+            ended += [copied for copied in called.copied if copied.what == "end"]
     assert all(np.array_equal(ended[0].arrays[n][0], branch[n]) for n in branch)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tuner.lanes.engine import Segment
+from tuner.lanes.engine import Called
 from tuner.rounds.recorder import Recorder, schemas
 from tuner.store.ledger import TrialRow
 
@@ -30,13 +30,17 @@ def row(trial, **changes):
     return TrialRow(**(fields | changes))
 
 
-def segment(good, *, base=0, error=0.5, best=0.5, ended=()):
-    """One segment of as many trials as `good` has entries."""
+def called(good, *, base=0, error=0.5, best=0.5, ended=()):
+    """One call of as many trials as `good` has entries."""
     n = len(good)
-    return Segment(
+    return Called(
         trials=np.arange(n, dtype=np.int32),
         base=np.full(n, base, np.int32),
+        steps=np.full(n, STEPS),
         good=np.array(good),
+        due=np.ones(n, bool),
+        step=base + 1 + np.tile(np.arange(STEPS, dtype=np.int32), (n, 1)),
+        kept=np.arange(STEPS) < np.array(good)[:, None],
         rates={"learning_rate": np.full((n, STEPS), 0.1, np.float32)},
         train={"loss": np.ones((n, STEPS), np.float32)},
         valid={"valid/error": np.full(n, error, np.float32)},
@@ -53,7 +57,7 @@ def recorder():
 
 
 def test_rows_end_before_the_first_step_that_was_not_finite(recorder):
-    recorder.add(segment([4, 2]), examples_per_step=10)
+    recorder.add(called([4, 2]), np.array([10, 10]))
     commit = recorder.take({})
     assert commit.train.select("trial", "step", "examples").rows() == [
         (0, 1, 10),
@@ -68,8 +72,8 @@ def test_rows_end_before_the_first_step_that_was_not_finite(recorder):
 
 def test_a_trial_that_broke_stands_where_it_broke(recorder):
     """Also when, resumed, it ran on from a state that was broken already."""
-    recorder.add(segment([4, 2]), examples_per_step=10)
-    recorder.add(segment([4, 0], base=4, ended=(0, 1)), examples_per_step=10)
+    recorder.add(called([4, 2]), np.array([10, 10]))
+    recorder.add(called([4, 0], base=4, ended=(0, 1)), np.array([10, 10]))
     whole, broken = recorder.rows[0], recorder.rows[1]
     assert (whole.status, whole.step) == ("complete", 8)
     assert (broken.status, broken.step, broken.diverged_step) == ("diverged", 2, 3)
@@ -79,14 +83,14 @@ def test_a_trial_that_broke_stands_where_it_broke(recorder):
 def test_a_metric_that_a_group_does_not_have_is_null():
     train, valid = schemas(["learning_rate"], ["loss", "other"], ["valid/error"])
     recorder = Recorder([row(0)], train, valid, 1.0, "valid/error")
-    recorder.add(segment([4]), examples_per_step=1)
+    recorder.add(called([4]), np.array([1]))
     frame = recorder.take({}).train
     assert frame["train/other"].null_count() == STEPS
     assert frame.schema["train/other"] == pl.Float32
 
 
 def test_taking_twice_gives_nothing_twice(recorder):
-    recorder.add(segment([4, 4]), examples_per_step=1)
+    recorder.add(called([4, 4]), np.array([1, 1]))
     recorder.take({})
     again = recorder.take({})
     assert again.train.is_empty()

@@ -17,7 +17,17 @@ from tuner.lanes.feed import Piece, read
 from tuner.lanes.job import Job
 from tuner.lanes.order import batch_indices
 from tuner.lanes.state import LaneState
-from tuner.lanes.trial import DATA, Group, evaluate, initial_state, step, trial_key
+from tuner.lanes.trial import (
+    DATA,
+    Group,
+    contribute,
+    evaluate,
+    initial_state,
+    step,
+    step_key,
+    trial_key,
+    update,
+)
 
 Numbers = dict[str, float]
 
@@ -37,9 +47,9 @@ def train_alone(
         The step, its metrics, and the evaluation, where the lanes would make one and
         after the last step, else None.
     """
-    begin, update, judge = (
+    begin, make, judge = (
         _called(functools.partial(function, group), eager)
-        for function in (initial_state, step, evaluate)
+        for function in (initial_state, _step, evaluate)
     )
     data = jax.tree.map(jnp.asarray, group.data)
     traced = {n: jnp.asarray(job.hyperparams[n], d) for n, d in group.traced.items()}
@@ -48,14 +58,35 @@ def train_alone(
     nothing: Any = None  # what training makes is carried beside the lane
     lane = LaneState(jax.random.key_data(key), traced, nothing)
     state = begin(data, numbers, traced)
-    batch = _batches(group, job, key)
+    examples = _examples(group, job, key)
     for number in range(1, steps + 1):
         rates = {name: jnp.asarray(r[number - 1]) for name, r in job.rates.items()}
-        item = (jnp.int32(number), rates, batch(number))
-        state, metrics = update(data, key, lane, state, item)
+        item = (jnp.int32(number), rates, examples(number))
+        state, metrics = make(data, key, lane, state, item)
         due = number % group.segment_steps == 0 or number == steps
         evaluation = _numbers(judge(data, lane, state)) if due else None
         yield number, _numbers(metrics), evaluation
+
+
+def _step(group, data, key, lane, state, item):
+    """A step, from its micro-batches where it has such."""
+    if not group.accumulates:
+        return step(group, data, key, lane, state, item)
+    number, rates, parts = item
+    contributions = [
+        contribute(
+            group,
+            data,
+            jax.random.fold_in(step_key(key, number), micro),
+            lane,
+            state,
+            rates,
+            index,
+        )
+        for micro, index in enumerate(parts)
+    ]
+    mean = jax.tree.map(lambda *leaves: sum(leaves) / len(leaves), *contributions)
+    return update(group, data, lane, state, mean, rates)
 
 
 def _called(function: Callable[..., Any], eager: bool) -> Callable[..., Any]:
@@ -68,23 +99,31 @@ def _called(function: Callable[..., Any], eager: bool) -> Callable[..., Any]:
     return call
 
 
-def _batches(group: Group, job: Job, key: jax.Array) -> Callable[[int], Any]:
-    """What gives the examples of each update, or their places in the data."""
+def _examples(group: Group, job: Job, key: jax.Array) -> Callable[[int], Any]:
+    """What gives the examples of each update, or their places in the data.
+
+    Of a task that accumulates, those of each micro-batch.
+    """
     if group.task.train is None:
         return lambda number: None
-    if group.is_fed:
-        return lambda number: jax.tree.map(
-            lambda a: jnp.asarray(a[0]), read(group, Piece(job.numbers, number - 1, 1))
-        )
-    sizes = {"batch_size": group.batch_size, "num_examples": len(group.task.train)}
-    draw = jax.jit(functools.partial(batch_indices, steps=1, **sizes))
+    sizes = {"batch_size": group.tick_examples, "num_examples": len(group.task.train)}
+    draw = jax.jit(functools.partial(batch_indices, steps=job.micros, **sizes))
     data_key = jax.random.fold_in(key, DATA)
 
-    def batch(number: int) -> jax.Array:
-        epoch, offset = group.epoch_and_offset(number - 1)
-        return draw(data_key, jnp.int32(epoch), jnp.int32(offset))[0]
+    def examples(number: int) -> Any:
+        first = (number - 1) * job.micros
+        if group.is_fed:
+            parts = read(group, Piece(job.numbers, first, job.micros))
+        else:
+            epoch, offset = group.epoch_and_offset(first)
+            parts = draw(data_key, jnp.int32(epoch), jnp.int32(offset))
+        each = [
+            jax.tree.map(lambda a, at=micro: jnp.asarray(a[at]), parts)
+            for micro in range(job.micros)
+        ]
+        return each if group.accumulates else each[0]
 
-    return batch
+    return examples
 
 
 def _numbers(metrics: Mapping[str, jax.Array]) -> Numbers:

@@ -6,7 +6,9 @@ any time is spent.
 
 import dataclasses
 import functools
+import hashlib
 import math
+import re
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +18,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from tuner.lanes.state import KEYS, flatten, num_bytes
-from tuner.lanes.trial import Group, begin, evaluate, initial_state, step
+from tuner.lanes.trial import (
+    Group,
+    begin,
+    contribute,
+    evaluate,
+    initial_state,
+    step,
+    update,
+)
 from tuner.study.names import nearest_first
 from tuner.study.task import check_metrics
 
@@ -30,12 +40,14 @@ class Signature:
         valid: full names of the metrics of an evaluation.
         parameters: numbers in what is kept of the best step.
         lane_bytes: what a lane carries, in bytes.
+        fingerprint: of what a lane computes; the same in every process.
     """
 
     train: tuple[str, ...]
     valid: tuple[str, ...]
     parameters: int
     lane_bytes: int
+    fingerprint: str
 
 
 def check(group: Group, example: Mapping[str, Any]) -> Signature:
@@ -71,18 +83,16 @@ def _trace(group: Group) -> Signature:
     rates = {name: jax.ShapeDtypeStruct((), np.float32) for name in group.scheduled}
     number = jax.ShapeDtypeStruct((), np.int32)
     examples = group.batch_type if group.is_fed else None
-    if group.batch_size and not group.is_fed:
-        examples = jax.ShapeDtypeStruct((group.batch_size,), np.uint32)
+    if group.tick_examples and not group.is_fed:
+        examples = jax.ShapeDtypeStruct((group.tick_examples,), np.uint32)
     key = jax.eval_shape(lambda: jax.random.key(0, impl=KEYS))
-    after, train = jax.eval_shape(
-        functools.partial(step, group),
-        data,
-        key,
-        lane,
-        state,
-        (number, rates, examples),
+    make = functools.partial(_parted_step if group.accumulates else step, group)
+    training, (after, train) = jax.make_jaxpr(make, return_shape=True)(
+        data, key, lane, state, (number, rates, examples)
     )
-    valid = jax.eval_shape(functools.partial(evaluate, group), data, lane, state)
+    judging, valid = jax.make_jaxpr(
+        functools.partial(evaluate, group), return_shape=True
+    )(data, lane, state)
     check_metrics("step", train)
     check_metrics("evaluate", valid)
     _check_loss(train)
@@ -94,7 +104,20 @@ def _trace(group: Group) -> Signature:
         valid=tuple(valid),
         parameters=sum(math.prod(leaf.shape) for leaf in numbers),
         lane_bytes=num_bytes(lane),
+        fingerprint=_fingerprint(f"{training}\n{judging}\n{group.segment_steps}"),
     )
+
+
+def _fingerprint(text: str) -> str:
+    """A hash of a program's text without the addresses of functions in it."""
+    return hashlib.sha256(re.sub(r"0x[0-9a-f]+", "", text).encode()).hexdigest()
+
+
+def _parted_step(group, data, key, lane, state, item):
+    """A step of one part: what micro-batches do, without their adding up."""
+    _, rates, index = item
+    mean = contribute(group, data, key, lane, state, rates, index)
+    return update(group, data, lane, state, mean, rates)
 
 
 def _check_loss(metrics: Mapping[str, Any]) -> None:

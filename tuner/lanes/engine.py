@@ -1,8 +1,8 @@
 """The engine of one group: trials wait, take a lane, train, leave it to the next.
 
-The host works one segment behind the device: while a segment runs, the results of the
-one before are read. So a trial that broke is noticed one segment late; meanwhile it
-runs on, ignored, and no neighbour sees it.
+The host works one call behind the device: while a call runs, the results of the one
+before are read. So a trial that broke is noticed one call late; meanwhile it runs on,
+ignored, and no neighbour sees it.
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ import numpy as np
 
 from tuner.lanes.feed import Feed, Piece
 from tuner.lanes.job import Job
+from tuner.lanes.occupant import Occupant, call_inputs
 from tuner.lanes.placement import Placement
 from tuner.lanes.program import Program
 from tuner.lanes.state import flatten
@@ -31,25 +32,33 @@ class Copied:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Segment:
-    """What one segment of several trials brought to the host.
+class Called:
+    """What one call brought to the host, of several trials.
 
     Attributes:
         trials: their numbers, [trials].
-        base: the step before the segment's first, [trials].
-        good: steps before the first that was not finite, [trials].
-        rates: by name, [trials, steps].
-        train: metrics of the steps, [trials, steps].
+        base: steps made before the call, [trials].
+        steps: steps made in it, [trials].
+        good: those of them before the first that was not finite, [trials].
+        due: whether the call ends with an evaluation of the trial, [trials].
+        step: the step that each tick belongs to, [trials, ticks].
+        kept: whether the tick made a good step, [trials, ticks].
+        rates: by name, [trials, ticks].
+        train: metrics of the steps, [trials, ticks].
         valid: metrics of the evaluation at the end, [trials].
         best_objective: smaller is better whatever the direction, [trials].
         best_step: -1 where there is none yet, [trials].
         copied: states that left the lanes with it.
-        ended: trials whose last segment it is.
+        ended: trials whose last call it is.
     """
 
     trials: np.ndarray
     base: np.ndarray
+    steps: np.ndarray
     good: np.ndarray
+    due: np.ndarray
+    step: np.ndarray
+    kept: np.ndarray
     rates: Mapping[str, np.ndarray]
     train: Mapping[str, np.ndarray]
     valid: Mapping[str, np.ndarray]
@@ -63,19 +72,19 @@ class Engine:
     """Trains jobs in the lanes of a program, longest remaining work first.
 
     Attributes:
-        calls: segments sent to the devices.
-        lane_segments: segments of trials among them.
-        slot_segments: segments computed, those of empty lanes of live chunks included.
+        calls: of the program, sent to the devices.
+        lane_calls: lanes with a trial in them, added up over the calls.
+        slot_calls: lanes computed, the empty ones of live chunks included.
         feed: what reads the batches, where the host does.
     """
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.layout = program.layout
-        self.calls = self.lane_segments = self.slot_segments = 0
+        self.calls = self.lane_calls = self.slot_calls = 0
         self._waiting: list[tuple[int, int, Job]] = []
         devices = range(program.layout.devices)
-        self._lanes: list[list[_Occupant | None]] = [[] for _ in devices]
+        self._lanes: list[list[Occupant | None]] = [[] for _ in devices]
         self._flight: _Flight | None = None
         group = program.group
         self.feed = Feed(group, program.layout.lanes) if group.is_fed else None
@@ -96,19 +105,19 @@ class Engine:
         """Trials that have no lane yet."""
         return len(self._waiting)
 
-    def advance(self, *, launch: bool = True, copy: bool = False) -> Segment | None:
-        """Send one segment to the devices, then read the one before, if there is one.
+    def advance(self, *, launch: bool = True, copy: bool = False) -> Called | None:
+        """Send one call to the devices, then read the one before, if there is one.
 
         Args:
             launch: False reads only: the lanes stand still then.
             copy: bring the states of all trials in lanes with what is read, so that
-                rows and states are of the same segment.
+                rows and states are of the same call.
         """
         before, self._flight = self._flight, None
         if before:
             self._collect(before, copy)
         if launch:
-            self._fill()
+            self.fill()
             self._flight = self._launch(before)
         return self._read(before) if before else None
 
@@ -145,7 +154,7 @@ class Engine:
                     occupants.append((occupant.job.trial, occupant.step))
             yield _Taken(what, rows, occupants, self.program.take(index.reshape(-1)))
 
-    def _fill(self) -> None:
+    def fill(self) -> None:
         """Move trials forward into holes, then give free lanes to those waiting."""
         placement = Placement(self.layout, self.program.group.traced)
         for device, occupants in enumerate(self._lanes):
@@ -160,91 +169,80 @@ class Engine:
             job = heapq.heappop(self._waiting)[-1]
             device = min(range(len(self._lanes)), key=lambda d: len(self._lanes[d]))
             placement.start(device, len(self._lanes[device]), job)
-            self._lanes[device].append(_Occupant(job, job.start_step))
+            self._lanes[device].append(Occupant(job, job.start_tick))
         if placement.changed:
             self.program.load(placement.inputs())
         for inputs in placement.restores(self.program.trained_type):
             self.program.restore(inputs)
 
     def _launch(self, before: "_Flight | None") -> "_Flight | None":
-        """Send one segment of every occupied lane to the devices, after another."""
+        """Send some ticks of every occupied lane to the devices, after another call."""
         places = list(self._occupied())
         if not places:
             return None
         layout, group = self.layout, self.program.group
-        steps = group.segment_steps
-        zeros = np.zeros(layout.lanes, np.int32)
-        base, epoch, offset = zeros.copy(), zeros.copy(), zeros.copy()
-        rates = {
-            name: np.zeros((layout.lanes, steps), np.float32)
-            for name in group.scheduled
-        }
-        lanes = []
-        pieces: dict[int, Piece] = {}
-        for device, slot, occupant in places:
-            lane = device * layout.lanes_per_device + slot
-            first = base[lane] = occupant.step
-            pieces[lane] = Piece(occupant.job.numbers, first, steps)
-            epoch[lane], offset[lane] = group.epoch_and_offset(occupant.step)
-            for name, values in rates.items():
-                values[lane] = occupant.job.rates[name][first : first + steps]
-            occupant.step += steps
-            lanes.append(lane)
+        ticks = group.call_ticks
         live_chunks = [-(-len(lanes) // layout.width) for lanes in self._lanes]
+        lanes = np.array([d * layout.lanes_per_device + slot for d, slot, _ in places])
+        occupants = [occupant for _, _, occupant in places]
+        first = np.array([occupant.tick for occupant in occupants], np.int64)
+        inputs = call_inputs(group, layout, lanes, occupants)
+        rates = {name: values[lanes] for name, values in inputs["rates"].items()}
+        inputs["live_chunks"] = np.array(live_chunks, np.int32)
         self.calls += 1
-        self.lane_segments += len(places)
-        self.slot_segments += sum(live_chunks) * layout.width
-        inputs: dict[str, Any] = {
-            "rates": rates,
-            "step": base,
-            "epoch": epoch,
-            "offset": offset,
-            "live_chunks": np.array(live_chunks, np.int32),
-        }
+        self.lane_calls += len(places)
+        self.slot_calls += sum(live_chunks) * layout.width
         if self.feed:
+            pieces = {
+                lane: Piece(o.job.numbers, o.tick, ticks)
+                for lane, o in zip(lanes.tolist(), occupants, strict=True)
+            }
             inputs["batches"] = self.feed.take(pieces, lambda: _is_done(before))
+        for occupant in occupants:
+            occupant.tick += ticks
         outputs = self.program.advance(inputs)
         if self.feed:
             self.feed.expect(self._expected())
-        rows = np.array(lanes)
-        return _Flight(
-            occupants=[occupant for _, _, occupant in places],
-            lanes=rows,
-            base=base[rows],
-            rates={name: values[rows] for name, values in rates.items()},
-            outputs=outputs,
-        )
+        return _Flight(occupants, lanes, first, rates, outputs)
 
     def _expected(self) -> Iterator[Piece]:
         """What the next call will train on, unless a trial breaks."""
         going_on = [o for _, _, o in self._occupied() if not o.has_ended]
         free = self.layout.lanes - len(going_on)
         coming = [job for _, _, job in heapq.nsmallest(free, self._waiting)]
-        steps = self.program.group.segment_steps
+        ticks = self.program.group.call_ticks
         for occupant in going_on:
-            yield Piece(occupant.job.numbers, occupant.step, steps)
+            yield Piece(occupant.job.numbers, occupant.tick, ticks)
         for job in coming:
-            yield Piece(job.numbers, job.start_step, steps)
+            yield Piece(job.numbers, job.start_tick, ticks)
 
-    def _read(self, flight: "_Flight") -> Segment:
+    def _read(self, flight: "_Flight") -> Called:
         """Wait for a call, and bring its results to the host."""
         outputs = jax.device_get(flight.outputs)
+        group = self.program.group
         sound = np.array([not o.broken for o in flight.occupants])
-        rows = flight.lanes[sound]
-        oks = outputs["ok"][rows]
-        good = np.where(oks.all(1), oks.shape[1], oks.argmin(1))
         occupants = [o for o in flight.occupants if not o.broken]
-        for occupant, count in zip(occupants, good, strict=True):
-            occupant.broken = bool(count < oks.shape[1])
-        return Segment(
+        lanes, first = flight.lanes[sound], flight.first[sound]
+        micros = np.array([o.job.micros for o in occupants], np.int64)
+        after = first[:, None] + 1 + np.arange(group.call_ticks)
+        makes = after % micros[:, None] == 0
+        kept = makes & outputs["ok"][lanes]
+        last = after[:, -1]
+        for occupant, ok in zip(occupants, outputs["ok"][lanes].all(1), strict=True):
+            occupant.broken = not ok
+        return Called(
             trials=np.array([o.job.trial for o in occupants], np.int32),
-            base=flight.base[sound],
-            good=good,
+            base=first // micros,
+            steps=makes.sum(1),
+            good=kept.sum(1),
+            due=last % (group.segment_steps * micros) == 0,
+            step=(-(-after // micros[:, None])).astype(np.int32),
+            kept=kept,
             rates={name: values[sound] for name, values in flight.rates.items()},
-            train={name: a[rows] for name, a in outputs["train"].items()},
-            valid={name: a[rows] for name, a in outputs["valid"].items()},
-            best_objective=outputs["best_objective"][rows],
-            best_step=outputs["best_step"][rows],
+            train={name: a[lanes] for name, a in outputs["train"].items()},
+            valid={name: a[lanes] for name, a in outputs["valid"].items()},
+            best_objective=outputs["best_objective"][lanes],
+            best_step=outputs["best_step"][lanes],
             copied=tuple(taken.fetch() for taken in flight.taken),
             ended=tuple(flight.ended),
         )
@@ -257,24 +255,7 @@ class Engine:
                     yield device, slot, occupant
 
 
-@dataclasses.dataclass
-class _Occupant:
-    """A trial in a lane: where it will be after the last call that was sent."""
-
-    job: Job
-    step: int
-    broken: bool = False
-
-    @property
-    def has_ended(self) -> bool:
-        return self.broken or self.step == self.job.horizon
-
-    @property
-    def at_branch(self) -> bool:
-        return self.step == self.job.branch_step and not self.broken
-
-
-_Place = tuple[int, int, _Occupant]  # device, slot, trial
+_Place = tuple[int, int, Occupant]  # device, slot, trial
 
 
 @dataclasses.dataclass(frozen=True)
@@ -300,9 +281,9 @@ class _Taken:
 class _Flight:
     """A call that has not been read, and what was taken out of the lanes after it."""
 
-    occupants: list[_Occupant]
+    occupants: list[Occupant]
     lanes: np.ndarray
-    base: np.ndarray
+    first: np.ndarray  # the ticks made before it
     rates: Mapping[str, np.ndarray]
     outputs: Any
     taken: list[_Taken] = dataclasses.field(default_factory=list)

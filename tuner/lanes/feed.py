@@ -26,24 +26,24 @@ POLL_SECONDS = 0.002  # how finely it is told whether the devices wait
 
 
 class Piece(NamedTuple):
-    """Consecutive batches of a trial."""
+    """What a trial sees in consecutive ticks."""
 
     numbers: tuple[int, int, int]  # what its randomness comes from
-    step: int  # updates before the first
-    steps: int
+    tick: int  # ticks before the first
+    ticks: int
 
 
 def read(group: Group, piece: Piece) -> Any:
-    """The batches, each array [steps, batch, ...]."""
+    """The batches, each array [ticks, examples, ...]."""
     source = group.task.train
     assert isinstance(source, Source)
-    epoch, offset = group.epoch_and_offset(piece.step)
+    epoch, offset = group.epoch_and_offset(piece.tick)
     places = host_order.batch_indices(
         data_key(group.seed, piece.numbers),
         epoch,
         offset,
-        steps=piece.steps,
-        batch_size=group.batch_size,
+        steps=piece.ticks,
+        batch_size=group.tick_examples,
         num_examples=len(source),
     )
     return source.batch(places)
@@ -62,13 +62,13 @@ def check(group: Group, layout: Layout) -> None:
     source, lanes = group.task.train, layout.lanes
     if not isinstance(source, Source):
         return
-    examples = lanes * group.segment_steps * group.batch_size
+    examples = lanes * group.call_ticks * group.tick_examples
     needed = CALLS_IN_FLIGHT * examples * source.example_bytes
     if needed > source.buffer_bytes:
         raise ValueError(
             f"the batches of {CALLS_IN_FLIGHT} calls must fit into the source's "
-            f"buffer, but {CALLS_IN_FLIGHT} x {lanes} lanes x {group.segment_steps} "
-            f"steps x {group.batch_size} examples of {source.example_bytes:,} bytes "
+            f"buffer, but {CALLS_IN_FLIGHT} x {lanes} lanes x {group.call_ticks} "
+            f"ticks x {group.tick_examples} examples of {source.example_bytes:,} bytes "
             f"are {needed:,} (buffer_bytes={source.buffer_bytes:,}): let examples be "
             "smaller (uint8, turned into floats in augment= or loss=), evaluate more "
             "often (eval_every), take fewer lanes (layout=), or a larger buffer_bytes="
@@ -94,25 +94,25 @@ class Feed:
         self.seconds = self.starved_seconds = 0.0
 
     def take(self, pieces: Mapping[int, Piece], is_idle: Callable[[], bool]) -> Any:
-        """The batches of a call by lanes, each array [lanes, steps, batch, ...].
+        """The batches of a call by lanes, each array [lanes, ticks, examples, ...].
 
         Args:
-            pieces: what each live lane trains on; all of as many steps.
+            pieces: what each live lane trains on; all of as many ticks.
             is_idle: whether the devices have done all they were given.
         """
         parts = {lane: self._parts(piece) for lane, piece in pieces.items()}
         wanted = [part for of_lane in parts.values() for part in of_lane]
         self._read_ahead(wanted)
         self._wait([self._ahead[part] for part in wanted], is_idle)
-        steps = next(iter(pieces.values())).steps
+        ticks = next(iter(pieces.values())).ticks
         batches = jax.tree.map(
-            lambda a: np.zeros((self._lanes, steps, *a.shape), a.dtype),
+            lambda a: np.zeros((self._lanes, ticks, *a.shape), a.dtype),
             self._group.batch_type,
         )
         for lane, of_lane in parts.items():
             for part in of_lane:
-                first = part.step - pieces[lane].step
-                where = lane, slice(first, first + part.steps)
+                first = part.tick - pieces[lane].tick
+                where = lane, slice(first, first + part.ticks)
                 _fill(batches, where, self._ahead.pop(part).result())
         return batches
 
@@ -125,10 +125,10 @@ class Feed:
 
     def _parts(self, piece: Piece) -> list[Piece]:
         """A piece so cut that even one lane has work for all threads."""
-        steps = max(1, -(-piece.steps // self._threads))
+        ticks = max(1, -(-piece.ticks // self._threads))
         return [
-            piece._replace(step=piece.step + i, steps=min(steps, piece.steps - i))
-            for i in range(0, piece.steps, steps)
+            piece._replace(tick=piece.tick + i, ticks=min(ticks, piece.ticks - i))
+            for i in range(0, piece.ticks, ticks)
         ]
 
     def _read_ahead(self, parts: Iterable[Piece]) -> None:

@@ -18,6 +18,7 @@ class Job:
         start_step: where its own steps begin.
         trained: the snapshot to begin from, paths to arrays; None at step 0.
         branch_step: the step whose state is to be kept besides, or None.
+        micros: ticks of the program that make a step.
     """
 
     trial: int
@@ -27,6 +28,13 @@ class Job:
     start_step: int = 0
     trained: Mapping[str, np.ndarray] | None = None
     branch_step: int | None = None
+    micros: int = 1
+
+    @property
+    def start_tick(self) -> int:
+        """Where its own ticks begin; a snapshot may lie within a step."""
+        begun = (self.trained or {}).get("pending.ticks", 0)
+        return self.start_step * self.micros + int(begun)
 
     @property
     def horizon(self) -> int:

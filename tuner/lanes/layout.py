@@ -1,8 +1,9 @@
 """How lanes are laid on devices: devices x chunks x width.
 
 Each device advances `chunks` chunks one after another, the `width` lanes of a chunk
-together (a vmap). The width and the devices belong to what decides a trial's bits; the
-number of chunks does not.
+together (a vmap). Where a trial is too large for one device, `parts` devices share its
+batches: devices x chunks x width x parts. All but the number of chunks belongs to what
+decides a trial's bits.
 """
 
 import dataclasses
@@ -13,12 +14,18 @@ import jax
 
 WIDTH = {"cpu": 4}  # lanes of a chunk: what fits a core's caches; else WIDE
 WIDE = 128
-MOST_CHUNKS = {"cpu": 8}  # else one
+MOST_LANES = {"cpu": 32}  # of a device, in chunks; else one chunk
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Devices x chunks x width, written "2x8x4".
+    """Devices x chunks x width, written "2x8x4", or with parts "2x8x4x2".
+
+    Attributes:
+        devices: that have lanes of their own.
+        chunks: of a device, trained one after another.
+        width: lanes of a chunk, trained together.
+        parts: devices in place of each, which split its batches.
 
     Raises:
         ValueError: where a number is below one.
@@ -27,9 +34,10 @@ class Layout:
     devices: int
     chunks: int
     width: int
+    parts: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.devices, self.chunks, self.width) < 1:
+        if min(self.devices, self.chunks, self.width, self.parts) < 1:
             raise ValueError(f"a layout's numbers must be at least 1, but got {self}")
 
     @property
@@ -44,28 +52,35 @@ class Layout:
 
     def __str__(self) -> str:
         """The text that `parse` reads."""
-        return f"{self.devices}x{self.chunks}x{self.width}"
+        numbers = [self.devices, self.chunks, self.width, self.parts]
+        return "x".join(map(str, numbers if self.parts > 1 else numbers[:3]))
 
     @classmethod
     def parse(cls, text: str) -> "Layout":
         """Read "2x8x4"."""
-        match = re.fullmatch(r"(\d+)x(\d+)x(\d+)", text.strip())
-        if match is None:
+        if not re.fullmatch(r"\d+(x\d+){2,3}", text.strip()):
             raise ValueError(
-                'a layout is written devices x chunks x width, "2x8x4", '
-                f"but got {text!r}"
+                'a layout is written devices x chunks x width, "2x8x4", or with the '
+                f'devices that split a batch, "2x8x4x2", but got {text!r}'
             )
-        return cls(*map(int, match.groups()))
+        return cls(*map(int, text.split("x")))
 
 
-def choose(num_trials: int) -> Layout:
-    """A layout for so many trials on the local devices, by a rule."""
+def choose(num_trials: int, width: int | None = None) -> Layout:
+    """A layout for so many trials on the local devices.
+
+    Args:
+        num_trials: of a group.
+        width: of a chunk; by a rule if None.
+    """
     devices = jax.local_device_count()
     platform = jax.default_backend()
     per_device = -(-num_trials // devices)
-    width = WIDTH.get(platform, min(WIDE, 1 << max(per_device - 1, 0).bit_length()))
-    chunks = min(MOST_CHUNKS.get(platform, 1), -(-per_device // width))
-    return Layout(devices, chunks, width)
+    if width is None:
+        wide = min(WIDE, 1 << max(per_device - 1, 0).bit_length())
+        width = WIDTH.get(platform, wide)
+    most = max(MOST_LANES.get(platform, 0) // width, 1)
+    return Layout(devices, min(most, -(-per_device // width)), width)
 
 
 def num_cores() -> int:
@@ -89,9 +104,9 @@ def idle_cores() -> str:
 
 def check(layout: Layout) -> None:
     """Refuse a layout for devices that are not there."""
-    there = jax.local_device_count()
-    if layout.devices > there:
+    there, needed = jax.local_device_count(), layout.devices * layout.parts
+    if needed > there:
         raise ValueError(
-            f"the layout {layout} needs {layout.devices} devices, but JAX sees "
-            f"{there}; on CPU set JAX_NUM_CPU_DEVICES={layout.devices} before starting"
+            f"the layout {layout} needs {needed} devices, but JAX sees {there}; on CPU "
+            f"set JAX_NUM_CPU_DEVICES={needed} before starting"
         )

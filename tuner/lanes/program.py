@@ -1,6 +1,6 @@
 """The compiled program of a group: four functions, each compiled once, then only run.
 
-`advance` takes every live lane one segment on; `load` moves lanes to the front and
+`advance` takes every live lane some ticks on; `load` moves lanes to the front and
 begins new trials; `restore` puts snapshots into lanes; `take` copies lanes out. The
 state of all lanes stays on the devices and is donated from call to call.
 
@@ -10,9 +10,10 @@ trials do not cost the price of sixty-four.
 """
 
 import concurrent.futures
+import dataclasses
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -22,12 +23,14 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from tuner.lanes import convolutions
+from tuner.lanes.call import NEIGHBOURS, call
 from tuner.lanes.layout import Layout
 from tuner.lanes.state import LaneState, Trained
-from tuner.lanes.trial import Group, begin, initial_state, segment
+from tuner.lanes.trial import PARTS, Group, begin, initial_state
 
 LANES = PartitionSpec("trials")
 EVERYWHERE = PartitionSpec()
+FUNCTIONS = ("advance", "load", "restore", "take")
 # `load` runs once a trial. On CPU, where drawing random numbers takes long to compile,
 # this saves two fifths of its compilation; level 0 would make it five times slower.
 QUICKLY: dict[str, Any] = {"xla_backend_optimization_level": 1}
@@ -43,30 +46,36 @@ class Program:
     """
 
     def __init__(self, group: Group, layout: Layout) -> None:
-        self.group = group
+        self.group = dataclasses.replace(group, parts=layout.parts)
         self.layout = layout
-        self.traces = dict.fromkeys(("advance", "load", "restore", "take"), 0)
+        self.traces = dict.fromkeys(FUNCTIONS, 0)
         self.compile_seconds = 0.0
         self.note = ""
-        devices = np.array(jax.local_devices()[: layout.devices])
-        self._mesh = Mesh(devices, ("trials",), axis_types=(AxisType.Auto,))
+        devices = np.array(jax.local_devices()[: layout.devices * layout.parts])
+        self._mesh = Mesh(
+            devices.reshape(layout.devices, layout.parts),
+            ("trials", PARTS),
+            axis_types=(AxisType.Auto, AxisType.Auto),
+        )
         self._by_lane = NamedSharding(self._mesh, LANES)
         self._everywhere = NamedSharding(self._mesh, EVERYWHERE)
-        self.like, self.lane_type = _types(group)
+        self.like, self.lane_type = _types(self.group)
+        self._compiled: dict[str, Any] = {}
 
-    def compile(self) -> None:
-        """Trace and compile all of it, side by side, and lay out empty lanes."""
+    def at(self, layout: Layout) -> "Program":
+        """The same group at another layout; not compiled yet."""
+        other = Program(self.group, layout)
+        if (layout.devices, layout.parts) == (self.layout.devices, self.layout.parts):
+            other.__dict__["_data"] = self._data  # it lies on the same devices
+        return other
+
+    def compile(self, only: Sequence[str] = FUNCTIONS) -> None:
+        """Trace and compile its functions, side by side; those that are, are left."""
         started = time.perf_counter()
+        missing = [name for name in only if name not in self._compiled]
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            building = {name: pool.submit(self.build, name) for name in self.traces}
-            self._compiled = {name: b.result() for name, b in building.items()}
-        lanes = self._lanes_type()
-        empty = jax.jit(
-            lambda: jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), lanes),
-            out_shardings=self._by_lane,
-        )
-        self._data = _put_once(self.group.data, self._everywhere)
-        self.lanes = empty()
+            building = {name: pool.submit(self.build, name) for name in missing}
+            self._compiled |= {name: b.result() for name, b in building.items()}
         self.compile_seconds += time.perf_counter() - started
 
     def build(self, name: str) -> Any:
@@ -83,8 +92,29 @@ class Program:
         """What XLA says of the memory of each compiled function."""
         return {name: c.memory_analysis() for name, c in self._compiled.items()}
 
+    @functools.cached_property
+    def _data(self) -> Any:
+        return _put_once(self.group.data, self._everywhere)
+
+    @functools.cached_property
+    def lanes(self) -> LaneState:
+        """The state of all lanes, on the devices; empty at first."""
+        types = self._lanes_type()
+        empty = jax.jit(
+            lambda: jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), types),
+            out_shardings=self._by_lane,
+        )
+        return empty()
+
+    def fill(self, lanes: LaneState) -> None:
+        """Put states from the host into the lanes, again and again until all have."""
+        places = np.arange(self.layout.lanes)
+        self.lanes = jax.device_put(
+            jax.tree.map(lambda a: a[places % len(a)], lanes), self._by_lane
+        )
+
     def advance(self, inputs: Mapping[str, Any]) -> dict[str, jax.Array]:
-        """One segment of every live lane; returns the outputs, still on their way."""
+        """Some ticks of every live lane; returns the outputs, still on their way."""
         self.lanes, outputs = self._compiled["advance"](
             self.lanes, self._put(inputs), self._data
         )
@@ -152,9 +182,9 @@ class Program:
         def array(dtype, *shape):
             return jax.ShapeDtypeStruct(shape, dtype, sharding=self._by_lane)
 
-        steps = group.segment_steps
+        ticks = group.call_ticks
         advance = {
-            "rates": {n: array(np.float32, lanes, steps) for n in group.scheduled},
+            "rates": {n: array(np.float32, lanes, ticks) for n in group.scheduled},
             "step": array(np.int32, lanes),
             "epoch": array(np.int32, lanes),
             "offset": array(np.int32, lanes),
@@ -162,8 +192,14 @@ class Program:
         }
         if group.is_fed:
             advance["batches"] = jax.tree.map(
-                lambda a: array(a.dtype, lanes, steps, *a.shape), group.batch_type
+                lambda a: array(a.dtype, lanes, ticks, *a.shape), group.batch_type
             )
+        if group.accumulates:
+            advance |= {
+                "micro": array(np.int32, lanes),
+                "micros": array(np.int32, lanes),
+                "due": array(np.bool_, lanes),
+            }
         load = {
             "num_moves": array(np.int32, devices),
             "move_from": array(np.int32, lanes),
@@ -190,7 +226,8 @@ class Program:
         live_chunks = inputs.pop("live_chunks")[0]
         lanes, inputs = _split((lanes, inputs), chunks, width)
 
-        chunk = jax.vmap(functools.partial(segment, self.group, self.like, data))
+        one = functools.partial(call, self.group, self.like, data)
+        chunk = jax.vmap(one, axis_name=NEIGHBOURS)
         types = jax.eval_shape(chunk, _at(lanes, 0), _at(inputs, 0))[1]
         outputs = jax.tree.map(lambda a: jnp.zeros((chunks, *a.shape), a.dtype), types)
 

@@ -21,11 +21,22 @@ KEYS = "threefry2x32"  # whatever JAX's default: other bits depend on vmap neigh
 @typing.no_type_check
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
+class Pending:
+    """What micro-batches have contributed to an update that is not made yet."""
+
+    ticks: jt.Int32[jax.Array, "*lanes"]
+    total: Any  # the sum of their contributions; stale where there are no ticks
+
+
+@typing.no_type_check
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
 class Trained:
     """What training makes of a trial: all that a snapshot of it must hold."""
 
     state: Any  # the task's, keys as words
     ok: jt.Bool[jax.Array, "*lanes"]
+    pending: Any  # `Pending`, or None where every tick makes an update
     best: Any  # the kept part of the state at the best evaluation so far
     best_objective: jt.Float32[jax.Array, "*lanes"]  # smaller is better
     best_step: jt.Int32[jax.Array, "*lanes"]

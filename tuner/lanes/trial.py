@@ -1,7 +1,7 @@
-"""One trial's life in the words of its task: begin, a segment of steps, an evaluation.
+"""One trial in the words of its task: a beginning, a step or a part of one, a judge.
 
-This is the last place where there is one trial; `program` lays many of them side by
-side. Everything here is traced.
+Everything here is traced. `call` strings steps together, and `program` lays many trials
+side by side.
 """
 
 import dataclasses
@@ -12,14 +12,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tuner.lanes.order import batch_indices
-from tuner.lanes.state import KEYS, LaneState, Trained, as_keys, as_words
+from tuner.lanes.state import KEYS, LaneState, Pending, Trained, as_words
 from tuner.study.data import Arrays
 from tuner.study.hyperparams import Hyperparams
 from tuner.study.source import Source
 from tuner.study.study import Maximize, Minimize
 from tuner.study.task import Task, bind
 
+PARTS = "parts"  # the axis of devices that share a batch
 INIT, DATA, STEP = range(3)  # what a trial's key is for
 EVALUATE = np.uint32(2**31)  # no sample's number: the study's key is folded by those
 
@@ -34,6 +34,8 @@ class Group:
         traced: names and dtypes of those that are one value a lane.
         scheduled: names fed anew each step; `learning_rate` is the first.
         segment_steps: steps between two evaluations.
+        micro_batch_size: examples of a tick; None where a tick is a step.
+        parts: devices that share a batch.
         objective: the metric that decides the best step, and its direction.
         seed: the study's.
     """
@@ -45,13 +47,26 @@ class Group:
     segment_steps: int
     objective: Minimize | Maximize
     seed: int
+    micro_batch_size: int | None = None
+    parts: int = 1
 
     @property
-    def batch_size(self) -> int:
-        """Examples in a batch, 0 where the task has none."""
+    def tick_examples(self) -> int:
+        """Examples that a tick sees, 0 where the task has none."""
         if self.task.train is None:
             return 0
-        return self.static.get("batch_size", self.task.batch_size)
+        whole = self.static.get("batch_size", self.task.batch_size)
+        return self.micro_batch_size or whole
+
+    @property
+    def call_ticks(self) -> int:
+        """Ticks of one call of the program."""
+        return self.segment_steps
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether a step can take several ticks."""
+        return self.micro_batch_size is not None
 
     @property
     def is_fed(self) -> bool:
@@ -60,18 +75,18 @@ class Group:
 
     @property
     def batch_type(self) -> Any:
-        """The types of a batch that the host reads, each [batch, ...]."""
+        """The types of what the host reads for a tick, each [examples, ...]."""
         assert isinstance(self.task.train, Source)
         return jax.tree.map(
-            lambda a: jax.ShapeDtypeStruct((self.batch_size, *a.shape), a.dtype),
+            lambda a: jax.ShapeDtypeStruct((self.tick_examples, *a.shape), a.dtype),
             self.task.train.example,
         )
 
-    def epoch_and_offset(self, step: int) -> tuple[int, int]:
-        """How many epochs the first `step` batches fill, and examples beyond them."""
+    def epoch_and_offset(self, ticks: int) -> tuple[int, int]:
+        """How many epochs the first ticks fill, and examples beyond them."""
         if self.task.train is None:
             return 0, 0
-        return divmod(step * self.batch_size, len(self.task.train))
+        return divmod(ticks * self.tick_examples, len(self.task.train))
 
     @property
     def data(self) -> dict[str, Any]:
@@ -87,15 +102,36 @@ class Group:
 def begin(group: Group, data: Any, numbers: jax.Array, traced: Any) -> LaneState:
     """A trial before its first step, from the numbers that name its randomness."""
     state = initial_state(group, data, numbers, traced)
+    key = trial_key(data, numbers)
+    nothing: Any = None  # it is what is made here
+    lane = LaneState(jax.random.key_data(key), dict(traced), nothing)
     trained = Trained(
         state=as_words(state),
         ok=jnp.bool_(True),
+        pending=_nothing_pending(group, data, key, lane, state),
         best=as_words(group.task.kept(state)),
         best_objective=jnp.float32(jnp.inf),
         best_step=jnp.int32(-1),
     )
-    key = jax.random.key_data(trial_key(data, numbers))
-    return LaneState(key, dict(traced), trained)
+    return dataclasses.replace(lane, trained=trained)
+
+
+def _nothing_pending(group, data, key, lane, state):
+    """Zeros in place of the contributions to an update that is not made yet."""
+    if not group.accumulates:
+        return None
+    rates = dict.fromkeys(group.scheduled, jnp.float32(0))
+    examples: Any = jax.ShapeDtypeStruct((group.tick_examples,), np.uint32)
+    if group.is_fed:
+        examples = group.batch_type
+    types = jax.eval_shape(
+        lambda examples: contribute(group, data, key, lane, state, rates, examples),
+        examples,
+    )
+    return Pending(
+        ticks=jnp.int32(0),
+        total=jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), types),
+    )
 
 
 def initial_state(group: Group, data: Any, numbers: jax.Array, traced: Any) -> Any:
@@ -114,55 +150,6 @@ def trial_key(data: Any, numbers: jax.Array) -> jax.Array:
     return key
 
 
-def segment(
-    group: Group, like: Any, data: Any, lane: LaneState, inputs: Mapping[str, Any]
-) -> tuple[LaneState, dict[str, Any]]:
-    """A segment of one trial: its steps, and the evaluation at their end.
-
-    Args:
-        group: what the trial shares with others.
-        like: the types of the task's state, keys as keys.
-        data: the program's data argument.
-        lane: the trial.
-        inputs: `rates` {name: [steps]}, and where the segment begins: `step`, and the
-            `epoch` and `offset` (examples) of its first batch; `batches`, each array
-            [steps, batch, ...], where the host reads them.
-    """
-    key = jax.random.wrap_key_data(lane.key, impl=KEYS)
-    examples = inputs["batches"] if group.is_fed else _indices(group, key, inputs)
-    numbers = inputs["step"] + 1 + jnp.arange(group.segment_steps)
-
-    def one(carry, item):
-        state, ok = carry
-        state, metrics = step(group, data, key, lane, as_keys(like, state), item)
-        ok &= jnp.isfinite(metrics["loss"])
-        if "update_norm" in metrics:
-            ok &= jnp.isfinite(metrics["update_norm"])
-        return (as_words(state), ok), (metrics, ok)
-
-    trained = lane.trained
-    (state, ok), (metrics, oks) = jax.lax.scan(
-        one, (trained.state, trained.ok), (numbers, inputs["rates"], examples)
-    )
-    evaluation = evaluate(group, data, lane, as_keys(like, state))
-    task = bind(group.task, data["task"])
-    kept = as_words(task.kept(as_keys(like, state)))
-    trained = _with_best(
-        dataclasses.replace(trained, state=state, ok=ok),
-        kept,
-        group.objective.sign * evaluation[group.objective.metric],
-        inputs["step"] + group.segment_steps,
-    )
-    outputs = {
-        "train": metrics,
-        "ok": oks,
-        "valid": evaluation,
-        "best_objective": trained.best_objective,
-        "best_step": trained.best_step,
-    }
-    return dataclasses.replace(lane, trained=trained), outputs
-
-
 def step(
     group: Group, data: Any, key: jax.Array, lane: LaneState, state: Any, item: tuple
 ) -> tuple[Any, dict[str, jax.Array]]:
@@ -171,16 +158,68 @@ def step(
     The batch is `item[2]`, or the examples at these places of the data.
     """
     number, rates, examples = item
+    if group.parts > 1:
+        mean = contribute(
+            group, data, step_key(key, number), lane, state, rates, examples
+        )
+        return update(group, data, lane, state, mean, rates)
     task = bind(group.task, data["task"])
     hyperparams = _hyperparams(group, lane.hyperparams, rates)
-    if examples is not None and not group.is_fed:
-        examples = jax.tree.map(lambda a: a[examples], data["train"])
-    batch = () if examples is None else (examples,)
-    step_key = jax.random.fold_in(jax.random.fold_in(key, STEP), number)
+    batch = () if examples is None else (_batch(group, data, examples),)
     state, metrics = task.step(
-        step_key, hyperparams, state, *batch, rates["learning_rate"]
+        step_key(key, number), hyperparams, state, *batch, rates["learning_rate"]
     )
-    return state, {name: _recorded(value) for name, value in metrics.items()}
+    return state, _recorded(metrics)
+
+
+def contribute(
+    group: Group,
+    data: Any,
+    key: jax.Array,
+    lane: LaneState,
+    state: Any,
+    rates: Any,
+    examples: Any,
+) -> Any:
+    """What a tick's examples add to an update; the key is consumed.
+
+    Devices that share a batch take a part of the examples each, and share the mean.
+    """
+    task = bind(group.task, data["task"])
+    hyperparams = _hyperparams(group, lane.hyperparams, rates)
+    if group.parts == 1:
+        batch = _batch(group, data, examples)
+        return task.contribute(key, hyperparams, state, batch)
+    part = jax.lax.axis_index(PARTS)
+    mine = jax.tree.map(
+        lambda a: a.reshape(group.parts, -1, *a.shape[1:])[part], examples
+    )
+    contribution = task.contribute(
+        jax.random.fold_in(key, part), hyperparams, state, _batch(group, data, mine)
+    )
+    return jax.lax.pmean(contribution, PARTS)
+
+
+def update(
+    group: Group, data: Any, lane: LaneState, state: Any, mean: Any, rates: Any
+) -> tuple[Any, dict[str, jax.Array]]:
+    """An update by the mean of what its examples contributed."""
+    task = bind(group.task, data["task"])
+    hyperparams = _hyperparams(group, lane.hyperparams, rates)
+    state, metrics = task.update(hyperparams, state, mean, rates["learning_rate"])
+    return state, _recorded(metrics)
+
+
+def step_key(key: jax.Array, number: jax.Array) -> jax.Array:
+    """The key of update `number` of a trial."""
+    return jax.random.fold_in(jax.random.fold_in(key, STEP), number)
+
+
+def _batch(group, data, examples):
+    """The examples themselves, where they are given by their places."""
+    if group.is_fed:
+        return examples
+    return jax.tree.map(lambda a: a[examples], data["train"])
 
 
 def evaluate(
@@ -192,10 +231,8 @@ def evaluate(
     key = jax.random.wrap_key_data(data["seed"], impl=KEYS)
     key = jax.random.fold_in(key, EVALUATE)
     metrics = task.evaluate(key, hyperparams, state)
-    return {
-        name if "/" in name else f"valid/{name}": _recorded(value)
-        for name, value in metrics.items()
-    }
+    named = {n if "/" in n else f"valid/{n}": value for n, value in metrics.items()}
+    return _recorded(named)
 
 
 def _hyperparams(group, traced, rates):
@@ -204,30 +241,6 @@ def _hyperparams(group, traced, rates):
     return Hyperparams({**group.static, **traced, **scheduled})
 
 
-def _indices(group, key, inputs):
-    if group.task.train is None:
-        return None
-    return batch_indices(
-        jax.random.fold_in(key, DATA),
-        inputs["epoch"],
-        inputs["offset"],
-        steps=group.segment_steps,
-        batch_size=group.batch_size,
-        num_examples=len(group.task.train),
-    )
-
-
-def _with_best(trained, kept, objective, step):
-    """Best so far, replaced by the strictly better only: of equals the earliest."""
-    better = trained.ok & jnp.isfinite(objective)
-    better &= objective < trained.best_objective
-    return dataclasses.replace(
-        trained,
-        best=jax.tree.map(lambda a, b: jnp.where(better, a, b), kept, trained.best),
-        best_objective=jnp.where(better, objective, trained.best_objective),
-        best_step=jnp.where(better, step, trained.best_step),
-    )
-
-
-def _recorded(value):
-    return jnp.asarray(value).astype(jnp.float32)
+def _recorded(metrics):
+    """Metrics in the type of the tables."""
+    return {n: jnp.asarray(value).astype(jnp.float32) for n, value in metrics.items()}

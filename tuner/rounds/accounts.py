@@ -8,7 +8,7 @@ from typing import Any
 from tuner.lanes.compilations import compilations
 from tuner.lanes.engine import Engine
 
-RECENT = 20  # segments that the present speed is taken from
+RECENT = 20  # calls that the present speed is taken from
 
 
 class Accounts:
@@ -22,11 +22,17 @@ class Accounts:
         self._trial_steps = 0
         self._recent = deque([(self._started, 0)], maxlen=RECENT)
 
-    def watch(self, engine: Engine) -> None:
-        """Count what an engine does from now on; its speed knows nothing of before."""
-        self._engines.append(engine)
+    def watch(self, engine: Engine) -> bool:
+        """Count what an engine does from now on; says whether it is a new one.
+
+        The present speed knows nothing of what was before.
+        """
         self._recent.clear()
         self._recent.append((time.monotonic(), self._trial_steps))
+        if engine in self._engines:
+            return False
+        self._engines.append(engine)
+        return True
 
     def add(self, trial_steps: int) -> None:
         """Updates that were recorded."""
@@ -49,7 +55,7 @@ class Accounts:
             "compilations": compilations() - self._compiled,
             "compile_seconds": sum(e.program.compile_seconds for e in self._engines),
             "trainings_traced": sum(e.program.traces["advance"] for e in self._engines),
-            "segments": sum(e.lane_segments for e in self._engines),
-            "segments_computed": sum(e.slot_segments for e in self._engines),
+            "segments": sum(e.lane_calls for e in self._engines),
+            "segments_computed": sum(e.slot_calls for e in self._engines),
         }
         return {name: self._before.get(name, 0) + v for name, v in session.items()}

@@ -11,19 +11,22 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tuner.lanes.engine import Engine, Segment
+import numpy as np
+
+from tuner.lanes.engine import Called, Engine
 from tuner.lanes.job import Job
 from tuner.lanes.layout import Layout
-from tuner.lanes.program import Program
 from tuner.rounds.accounts import Accounts
 from tuner.rounds.committer import Committer
 from tuner.rounds.display import Display, Standing
 from tuner.rounds.groups import by_group, group_name, make_group, make_job
+from tuner.rounds.layouts import Layouts
 from tuner.rounds.preflight import Plan
 from tuner.rounds.promotion import Start, choose_parents, starting_point
 from tuner.rounds.recorder import Recorder
 from tuner.rounds.schedules import RATE
 from tuner.rounds.trials import Trial, canonical, promoted
+from tuner.rounds.workshop import Workshop
 from tuner.runs import Run
 from tuner.store.ledger import TrialRow
 from tuner.store.reader import read_ledger, read_state, read_states
@@ -42,23 +45,23 @@ class Driver:
         directory: Path,
         writer: Writer,
         recorder: Recorder,
-        layouts: Mapping[str, Layout],
+        layouts: Layouts,
         display: Display,
         stop: threading.Event,
     ) -> None:
         self.plan, self.study = plan, plan.study
         self.directory, self.recorder = directory, recorder
-        self.layouts, self.display, self.stop = layouts, display, stop
+        self.display, self.stop = display, stop
         self.committer = Committer(writer)
         self.accounts = Accounts(read_ledger(directory).figures)
+        self.workshop = Workshop(layouts, stop, self._compiling)
         self._trials: dict[int, Trial] = {}
         self._starts: dict[int, Start] = {}
-        self._engines: dict[str, Engine] = {}
         self._group = ""  # the program that trains
 
     def run(self) -> None:
         """Train all that is not trained yet; return early when asked to stop."""
-        with self.committer:
+        with self.committer, self.workshop:
             for number in range(1, len(self.study.rounds) + 1):
                 self._run_round(number)
                 self.committer.wait()
@@ -68,9 +71,7 @@ class Driver:
     def _run_round(self, number: int) -> None:
         trials = self._enter(number)
         left = [t for t in trials if self._row(t).status not in ENDED]
-        for name, members in by_group(self.study, left).items():
-            if not self.stop.is_set():
-                self._train(name, members)
+        self._train(by_group(self.study, left))
         if left and not self.stop.is_set():
             self.display.ended(self._standing())
 
@@ -101,37 +102,52 @@ class Driver:
             self._starts[child.trial] = start
             yield dataclasses.replace(child, start_step=start.step)
 
-    def _train(self, name: str, trials: Sequence[Trial]) -> None:
-        """Train trials of one group to their ends, committing as time passes."""
-        self._group = name
-        engine = self._engine(name, trials[0], len(trials))
-        engine.submit(self._jobs(trials))
-        examples = self.study.examples_per_step(trials[0].hyperparams)
-        while engine.busy:
+    def _train(self, groups: Mapping[str, Sequence[Trial]]) -> None:
+        """Train trials of several programs to their ends, committing as time passes.
+
+        The next program is compiled while one trains, and joins in as soon as that has
+        no trial waiting: the devices that a tail leaves idle are its.
+        """
+        waiting = [
+            (name, make_group(self.study, trials[0]), self._jobs(trials))
+            for name, trials in groups.items()
+        ]
+        training: list[Engine] = []
+        while training or waiting:
+            if waiting and not any(engine.num_waiting for engine in training):
+                name, _, jobs = waiting[0]
+                engine = self.workshop.engine(*waiting[0], wait=not training)
+                if engine is not None:
+                    self._join(name, engine, jobs)
+                    training.append(engine)
+                    waiting.pop(0)
+            if waiting:
+                self.workshop.prepare(*waiting[0])
             stopping = self.stop.is_set()
             copy = stopping or self.committer.cadence.due()
-            segment = engine.advance(launch=not stopping, copy=copy)
-            if segment is not None:
-                self._record(segment, examples)
-                if copy:
-                    self._commit()
+            for engine in training:
+                called = engine.advance(launch=not stopping, copy=copy)
+                if called is not None:
+                    self._record(called)
+            training = [engine for engine in training if engine.busy]
+            if copy or not (training or waiting):
+                self._commit()
             if stopping:
                 return
-        self._commit()
 
-    def _engine(self, name: str, trial: Trial, trials: int) -> Engine:
-        """The group's engine; its program is compiled at the first use."""
-        if name not in self._engines:
-            program = Program(make_group(self.study, trial), self.layouts[name])
-            layout = str(program.layout)
-            self.display.compiling(self._standing(), trials, layout)
-            program.compile()
-            self.display.compiled(name, program.compile_seconds)
-            if program.note:
-                self.display.note(program.note)
-            self._engines[name] = Engine(program)
-            self.accounts.watch(self._engines[name])
-        return self._engines[name]
+    def _compiling(self, name: str, trials: int, layout: Layout) -> None:
+        """Training waits for a program."""
+        self._group = name
+        self.display.compiling(self._standing(), trials, str(layout))
+
+    def _join(self, name: str, engine: Engine, jobs: Sequence[Job]) -> None:
+        """A program begins, or goes on, to train."""
+        if self.accounts.watch(engine):
+            self.display.compiled(name, engine.program.compile_seconds)
+            if engine.program.note:
+                self.display.note(engine.program.note)
+        self._group = name
+        engine.submit(jobs)
 
     def _jobs(self, trials: Sequence[Trial]) -> list[Job]:
         """What the lanes need, with the state of each trial that has begun before."""
@@ -152,9 +168,13 @@ class Driver:
             jobs.append(make_job(self.study, trial, start_step=step, trained=trained))
         return jobs
 
-    def _record(self, segment: Segment, examples_per_step: int) -> None:
-        self.recorder.add(segment, examples_per_step)
-        self.accounts.add(int(segment.good.sum()))
+    def _record(self, called: Called) -> None:
+        examples = [
+            self.study.examples_per_step(self.recorder.rows[trial].hyperparams)
+            for trial in called.trials.tolist()
+        ]
+        self.recorder.add(called, np.array(examples, np.int64))
+        self.accounts.add(int(called.good.sum()))
         self.display.advanced(self._standing)
 
     def _commit(self) -> None:

@@ -61,6 +61,7 @@ def make_group(study: Study, trial: Trial) -> Group:
         traced={n: _dtype(v) for n, v in traced(study, trial).items()},
         scheduled=tuple(trial.schedules),
         segment_steps=study.eval_every,
+        micro_batch_size=study.micro_batch_size,
         objective=study.target,
         seed=study.seed,
     )
@@ -80,6 +81,8 @@ def make_job(
     trained: Mapping[str, np.ndarray] | None,
 ) -> Job:
     """What a lane needs to train a trial, from its beginning or from a snapshot."""
+    micro = study.micro_batch_size
+    batch = study.batch_size(trial.hyperparams) or 1
     return Job(
         trial=trial.trial,
         numbers=trial.numbers,
@@ -88,6 +91,7 @@ def make_job(
         start_step=start_step,
         trained=trained,
         branch_step=trial.branch_step,
+        micros=batch // micro if micro else 1,
     )
 
 

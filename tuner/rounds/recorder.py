@@ -1,7 +1,7 @@
-"""From segments to tables: gathers what the engine brings until it is committed.
+"""From calls to tables: gathers what the engines bring until it is committed.
 
-Rows, statuses and states handed over together are of the same segment, so that a run
-can go on from any commit as if nothing had happened.
+Rows, statuses and states handed over together are of the same call, so that a run can
+go on from any commit as if nothing had happened.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tuner.lanes.engine import Copied, Segment
+from tuner.lanes.engine import Called, Copied
 from tuner.rounds.schedules import RATE
 from tuner.store.ledger import TrialRow
 from tuner.store.snapshots import Entry, Stack
@@ -62,17 +62,21 @@ class Recorder:
             self.rows[row.trial] = row
             self._changed.add(row.trial)
 
-    def add(self, segment: Segment, examples_per_step: int) -> None:
-        """Take in a segment: rows up to the first step that was not finite."""
-        steps = next(iter(segment.rates.values())).shape[1]
-        if len(segment.trials):
-            self._train.append(self._train_rows(segment, steps, examples_per_step))
-            self._valid.append(self._valid_rows(segment, steps, examples_per_step))
-        for i in range(len(segment.trials)):
-            self._stand(segment, i, steps)
-        for copied in segment.copied:
+    def add(self, called: Called, examples_per_step: np.ndarray) -> None:
+        """Take in a call: rows up to the first step that was not finite.
+
+        Args:
+            called: what the engine brought.
+            examples_per_step: of each of its trials, [trials].
+        """
+        if len(called.trials):
+            self._train.append(self._train_rows(called, examples_per_step))
+            self._valid.append(self._valid_rows(called, examples_per_step))
+        for i in range(len(called.trials)):
+            self._stand(called, i)
+        for copied in called.copied:
             self._copy(copied)
-        for trial in segment.ended:
+        for trial in called.ended:
             broken = self.rows[trial].diverged_step is not None
             self._set(trial, status="diverged" if broken else "complete")
 
@@ -90,44 +94,44 @@ class Recorder:
         self._train, self._valid, self._kept, self._running = [], [], [], []
         return commit
 
-    def _train_rows(self, segment, steps, examples_per_step) -> Columns:
-        within = np.arange(steps)
-        good = within < segment.good[:, None]
-        step = (segment.base[:, None] + 1 + within)[good].astype(np.int32)
+    def _train_rows(self, called: Called, examples_per_step) -> Columns:
+        kept = called.kept
+        step = called.step[kept]
         return {
-            "trial": np.repeat(segment.trials, segment.good),
+            "trial": np.repeat(called.trials, called.good),
             "step": step,
-            "examples": step.astype(np.int64) * examples_per_step,
-            **{name: values[good] for name, values in segment.rates.items()},
-            **{f"train/{name}": a[good] for name, a in segment.train.items()},
+            "examples": step * np.repeat(examples_per_step, called.good),
+            **{name: values[kept] for name, values in called.rates.items()},
+            **{f"train/{name}": a[kept] for name, a in called.train.items()},
         }
 
-    def _valid_rows(self, segment, steps, examples_per_step) -> Columns:
-        whole = segment.good == steps
-        step = segment.base[whole] + np.int32(steps)
+    def _valid_rows(self, called: Called, examples_per_step) -> Columns:
+        whole = called.due & (called.good == called.steps)
+        step = called.step[whole, -1]
         return {
-            "trial": segment.trials[whole],
+            "trial": called.trials[whole],
             "step": step,
-            "examples": step.astype(np.int64) * examples_per_step,
-            **{name: values[whole] for name, values in segment.valid.items()},
+            "examples": step * examples_per_step[whole],
+            **{name: values[whole] for name, values in called.valid.items()},
         }
 
-    def _stand(self, segment: Segment, i: int, steps: int) -> None:
-        """Where trial i of a segment stands after it."""
-        trial, good = int(segment.trials[i]), int(segment.good[i])
+    def _stand(self, called: Called, i: int) -> None:
+        """Where trial i of a call stands after it."""
+        trial, good = int(called.trials[i]), int(called.good[i])
         row = self.rows[trial]
         if row.diverged_step is not None:
             return  # known before an interruption: it runs on only to be taken out
-        step = int(segment.base[i]) + good
+        step = int(called.base[i]) + good
         news: dict[str, Any] = {"status": "running"}
-        if good == steps:
-            news["final_objective"] = float(segment.valid[self._objective][i])
-        else:
+        if good < called.steps[i]:
+            broke = int(np.flatnonzero(called.step[i] == step + 1)[-1])
             news["diverged_step"] = step + 1
-            news["diverged_learning_rate"] = float(segment.rates[RATE][i, good])
-        if segment.best_step[i] >= 0:
-            news["best_step"] = int(segment.best_step[i])
-            news["best_objective"] = self._sign * float(segment.best_objective[i])
+            news["diverged_learning_rate"] = float(called.rates[RATE][i, broke])
+        elif called.due[i]:
+            news["final_objective"] = float(called.valid[self._objective][i])
+        if called.best_step[i] >= 0:
+            news["best_step"] = int(called.best_step[i])
+            news["best_objective"] = self._sign * float(called.best_objective[i])
         self._set(trial, step=step, **news)
 
     def _copy(self, copied: Copied) -> None:

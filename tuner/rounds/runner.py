@@ -1,17 +1,17 @@
 """`run` and `promote`: a study and a directory in, a run out."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tuner.lanes import feed
-from tuner.lanes import layout as layouts_
-from tuner.lanes.layout import Layout
+from tuner.lanes.layout import idle_cores
 from tuner.rounds.definition import check_same, definition
 from tuner.rounds.display import Display
 from tuner.rounds.driver import Driver
 from tuner.rounds.groups import by_group, make_group
+from tuner.rounds.layouts import LayoutLike, Layouts
 from tuner.rounds.preflight import Plan, preflight
 from tuner.rounds.progress import make_display
 from tuner.rounds.recorder import Recorder, schemas
@@ -20,10 +20,7 @@ from tuner.runs import Run
 from tuner.store.definition import NAME
 from tuner.store.reader import read_definition, read_ledger
 from tuner.store.writer import Writer
-from tuner.study.names import unknown
 from tuner.study.study import Round, Study
-
-LayoutLike = Layout | str | Mapping[str, Layout | str]
 
 
 def run(
@@ -53,9 +50,14 @@ def run(
     directory = Path(directory)
     plan = preflight(study)
     before = _definition_before(directory, study)
-    layouts = _layouts(plan, before.get("layouts", {}), layout)
     with Writer(directory) as writer, stop_on_signals() as stop:
-        writer.write_definition(definition(study, layouts, before))
+
+        def decided(*_: object) -> None:
+            writer.write_definition(definition(study, layouts.known, before))
+
+        layouts = Layouts(plan.groups, before.get("layouts", {}), layout, decided)
+        _check_feeds(plan, layouts)
+        decided()
         train, valid = schemas(plan.scheduled, plan.train, plan.valid)
         writer.fix_schemas(train, valid)
         recorder = Recorder(
@@ -66,7 +68,7 @@ def run(
             study.target.metric,
         )
         display = display or make_display(study, stop)
-        if hint := layouts_.idle_cores():
+        if hint := idle_cores():
             display.note(hint)
         try:
             Driver(plan, directory, writer, recorder, layouts, display, stop).run()
@@ -123,24 +125,9 @@ def _definition_before(directory: Path, study: Study) -> dict[str, Any]:
     return before
 
 
-def _layouts(
-    plan: Plan, before: Mapping[str, str], asked: LayoutLike | None
-) -> dict[str, Layout]:
-    """The layout of every program: the directory's, else what is asked, else chosen.
-
-    It decides a trial's bits, so it never changes within a run directory.
-    """
+def _check_feeds(plan: Plan, layouts: Layouts) -> None:
+    """Refuse batches that the host reads and has no room for."""
     everything = [trial for trials in plan.rounds for trial in trials]
-    groups = by_group(plan.study, everything)
-    if isinstance(asked, Mapping) and (strangers := set(asked) - {*groups, *before}):
-        raise ValueError(unknown("program", min(strangers), groups))
-    layouts = {name: Layout.parse(text) for name, text in before.items()}
-    for name, members in groups.items():
-        wanted = asked.get(name) if isinstance(asked, Mapping) else asked
-        text = before.get(name, wanted)
-        chosen = layouts_.choose(len(members)) if text is None else text
-        layout = Layout.parse(chosen) if isinstance(chosen, str) else chosen
-        layouts_.check(layout)
-        feed.check(make_group(plan.study, members[0]), layout)
-        layouts[name] = layout
-    return layouts
+    for name, members in by_group(plan.study, everything).items():
+        group = make_group(plan.study, members[0])
+        feed.check(group, layouts.guess(name, len(members))[0])

@@ -5,10 +5,10 @@ What is declared is checked here, before anything is traced or compiled.
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tuner.study.domains import Choice, Range
+from tuner.study.batching import check_batch_size, micro_batch_size
 from tuner.study.hyperparams import Hyperparams
 from tuner.study.names import unknown
 from tuner.study.sampling import METHODS
@@ -125,7 +125,7 @@ class Study:
             object.__setattr__(self, "objective", Minimize(self.objective))
         _check_names(self)
         _check_numbers(self)
-        _check_batch_size(self)
+        check_batch_size(self.task, self.space, self._points)
         _check_rounds(self)
         combinations = len(self.space.combinations())
         for number, round_ in enumerate(self.rounds):
@@ -143,14 +143,29 @@ class Study:
         """Examples in a batch of a trial; None for a task without batches."""
         return configuration.get("batch_size", self.task.batch_size)
 
+    @property
+    def micro_batch_size(self) -> int | None:
+        """Examples that are seen at a time; None where batches are seen whole."""
+        return micro_batch_size(self.task, self.space, self._points)
+
     def examples_per_step(self, configuration: Mapping[str, Any]) -> int:
         """Examples that one step of a trial counts as."""
         return self.batch_size(configuration) or self.task.examples_per_step
 
     def static(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
-        """The values that a trial's program is compiled for; the batch size is one."""
+        """The values that a trial's program is compiled for.
+
+        The batch size is one of them, unless sizes share a program.
+        """
         names = {*self.space.static(configuration), "batch_size"}
+        if self.task.traces_batch_size:
+            names.discard("batch_size")
         return {name: v for name, v in configuration.items() if name in names}
+
+    @property
+    def _points(self) -> list[Mapping[str, Any]]:
+        """The explicit configurations of all rounds."""
+        return [point for round_ in self.rounds for point in round_.points]
 
 
 def _with_checked_points(space: Space, round_: Round) -> Round:
@@ -180,43 +195,6 @@ def _check_numbers(study: Study) -> None:
         )
     if not 0 <= study.seed < 2**64:
         raise ValueError(f"`0 <= seed < 2**64` must hold, but got seed={study.seed}")
-
-
-def _check_batch_size(study: Study) -> None:
-    task, space = study.task, study.space
-    declared = "batch_size" in space.domains or "batch_size" in space.fixed
-    if declared and task.batch_size is not None:
-        raise ValueError(
-            "the batch size is the task's or the space's, not both, but got "
-            f"batch_size={task.batch_size} in the task and batch_size in the space: "
-            "remove one"
-        )
-    if task.train is None:
-        return
-    if not declared and task.batch_size is None:
-        raise ValueError(
-            "a task with training examples needs a batch size: pass batch_size= to "
-            "the task, or declare batch_size in the space"
-        )
-    for size in _batch_sizes(study):
-        if not 1 <= whole("batch_size", size) <= len(task.train):
-            raise ValueError(
-                "`1 <= batch_size <= number of training examples` must hold, but got "
-                f"(batch_size={size}, examples={len(task.train)})"
-            )
-
-
-def _batch_sizes(study: Study) -> Iterator[Any]:
-    """Every batch size that a trial may have; of a range both ends."""
-    declared = study.space.entries.get("batch_size", study.task.batch_size)
-    if isinstance(declared, Choice):
-        yield from declared.values
-    elif isinstance(declared, Range):
-        yield from (declared.low, declared.high)
-    else:
-        yield declared
-    points = [point for round_ in study.rounds for point in round_.points]
-    yield from (point["batch_size"] for point in points if "batch_size" in point)
 
 
 def _check_rounds(study: Study) -> None:
@@ -284,6 +262,7 @@ def describe(study: Study) -> dict[str, Any]:
         "task": {
             "class": type(study.task).__name__,
             "batch_size": study.task.batch_size,
+            "micro_batch_size": study.micro_batch_size,
             "training_examples": len(study.task.train) if study.task.train else None,
         },
     }

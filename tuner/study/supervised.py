@@ -49,7 +49,11 @@ class SupervisedTask(Task):
             needs none (`batch` is None then, and `examples_per_step` says what a step
             counts as).
         valid: the examples whose metrics are named `valid/...`.
-        batch_size: examples in a batch, unless the space declares it.
+        batch_size: examples in a batch, unless the space declares it: one program a
+            size then. "traced": the space's sizes share a program, in micro-batches.
+        micro_batch_size: examples seen at a time: gradients, metrics and tallies are
+            averaged until a batch is full. A divisor of every batch size; of "traced"
+            sizes their greatest common divisor, if not given.
         evaluate_on: further sets by name, `{"train": ...}`: metrics `train/...`.
         advance: `(hyperparams, extra, tally) -> extra`, after each update.
         augment: `(key, hyperparams, batch) -> batch`, on training batches only.
@@ -71,7 +75,8 @@ class SupervisedTask(Task):
         optimizer: Callable[[Hyperparams, Any], Any],
         train: Arrays | Source | None,
         valid: Arrays | None = None,
-        batch_size: int | None = None,
+        batch_size: int | str | None = None,
+        micro_batch_size: int | None = None,
         evaluate_on: Mapping[str, Arrays] | None = None,
         advance: Callable[..., Any] | None = None,
         augment: Callable[..., Any] | None = None,
@@ -80,13 +85,15 @@ class SupervisedTask(Task):
         examples_per_step: int | None = None,
     ) -> None:
         sets = ({} if valid is None else {"valid": valid}) | dict(evaluate_on or {})
-        _check_steps(train, batch_size, examples_per_step)
+        _check_steps(train, batch_size, micro_batch_size, examples_per_step)
         _check_sets(train, sets, valid)
         self.functions = _Functions(
             init, loss, evaluate, optimizer, advance, augment, summarize
         )
         self.train = train
-        self.batch_size = batch_size
+        self.traces_batch_size = isinstance(batch_size, str)
+        self.batch_size = None if isinstance(batch_size, str) else batch_size
+        self.micro_batch_size = micro_batch_size
         self.examples_per_step = examples_per_step or 1
         self.data = {
             "sets": {name: arrays.tree for name, arrays in sets.items()},
@@ -109,6 +116,33 @@ class SupervisedTask(Task):
         """One update by the gradient on one batch; the key is consumed."""
         *batches, learning_rate = inputs
         batch = batches[0] if batches else None
+        loss_of = self._loss_of(key, hyperparams, state, batch)
+        contribution = _contribution(loss_of, _params(state.variables))
+        return self._update(hyperparams, state, contribution, learning_rate, loss_of)
+
+    def contribute(
+        self,
+        key: jax.Array,
+        hyperparams: Hyperparams,
+        state: SupervisedState,
+        batch: Any,
+    ) -> dict[str, Any]:
+        """Loss, metrics, tally and gradient on a part of a batch."""
+        loss_of = self._loss_of(key, hyperparams, state, batch)
+        return _contribution(loss_of, _params(state.variables))
+
+    def update(
+        self,
+        hyperparams: Hyperparams,
+        state: SupervisedState,
+        contribution: dict[str, Any],
+        learning_rate: jax.Array,
+    ) -> tuple[SupervisedState, Metrics]:
+        """One update by the mean gradient of a batch's parts."""
+        return self._update(hyperparams, state, contribution, learning_rate, None)
+
+    def _loss_of(self, key, hyperparams, state, batch):
+        """The loss on a batch as a function of the parameters alone."""
         loss_key, augment_key = jax.random.split(key)
         if self.functions.augment is not None:
             batch = self.functions.augment(augment_key, hyperparams, batch)
@@ -117,20 +151,22 @@ class SupervisedTask(Task):
             variables = _with_params(state.variables, params)
             return self._loss(loss_key, hyperparams, variables, batch)
 
+        return loss_of
+
+    def _update(self, hyperparams, state, contribution, learning_rate, loss_of):
         params = _params(state.variables)
-        (loss, (metrics, tally)), gradient = jax.value_and_grad(loss_of, has_aux=True)(
-            params
-        )
+        loss, gradient = contribution["loss"], contribution["gradient"]
         update = self.functions.optimizer(hyperparams, learning_rate).update
-        extras = _extras(update, loss, lambda params: loss_of(params)[0])
+        extras = _extras(update, loss, loss_of)
         updates, optimizer_state = update(gradient, state.optimizer, params, **extras)
         variables = _with_params(state.variables, optax.apply_updates(params, updates))
-        variables = self._advance(hyperparams, variables, tally)
+        variables = self._advance(hyperparams, variables, contribution["tally"])
         ours = {
             "loss": loss,
             "grad_norm": _norm(gradient),
             "update_norm": _norm(updates),
         }
+        metrics = contribution["metrics"]
         if taken := set(ours) & set(metrics):
             raise ValueError(
                 f"loss returns a metric {min(taken)!r}, but that is recorded of every "
@@ -231,17 +267,26 @@ class _Functions:
     summarize: Callable[..., Metrics] | None
 
 
-def _check_steps(train, batch_size, examples_per_step):
+def _check_steps(train, batch_size, micro_batch_size, examples_per_step):
+    if isinstance(batch_size, str) and batch_size != "traced":
+        raise ValueError(
+            'batch_size must be a number, or "traced" for sizes of the space that '
+            f"share a program, but got {batch_size!r}"
+        )
     if train is None and examples_per_step is None:
         raise ValueError(
             "a task without training examples must say what a step counts as: "
             "examples_per_step="
         )
-    if train is None and batch_size is not None:
-        raise ValueError(
-            f"batch_size={batch_size} needs training examples, but got train=None: "
-            "pass train=tuner.Arrays(...), or leave batch_size= out"
-        )
+    for name, size in (
+        ("batch_size", batch_size),
+        ("micro_batch_size", micro_batch_size),
+    ):
+        if train is None and size is not None:
+            raise ValueError(
+                f"{name}={size!r} needs training examples, but got train=None: "
+                f"pass train=tuner.Arrays(...), or leave {name}= out"
+            )
     if train is not None and examples_per_step is not None:
         raise ValueError(
             "examples_per_step is for tasks without batches, but train= is given: "
@@ -283,13 +328,25 @@ def _check_sets(train, sets, valid):
             )
 
 
-def _extras(update, loss, loss_at):
-    """What some optimizers ask for beside the gradient, as far as this one takes it."""
-    offered = {
-        "value": loss,  # Polyak's step, MoMo
-        "obj_fn": loss_at,  # Sophia
-        "grad_fn": lambda params, _: jax.grad(loss_at)(params),  # SAM
-    }
+def _contribution(loss_of, params):
+    """The loss at some parameters, all that came with it, and its gradient."""
+    (loss, (metrics, tally)), gradient = jax.value_and_grad(loss_of, has_aux=True)(
+        params
+    )
+    return {"loss": loss, "metrics": metrics, "tally": tally, "gradient": gradient}
+
+
+def _extras(update, loss, loss_of):
+    """What some optimizers ask for beside the gradient, as far as this one takes it.
+
+    The loss at other parameters is to be had where the whole batch is at hand.
+    """
+    offered = {"value": loss}  # Polyak's step, MoMo
+    if loss_of is not None:
+        offered |= {
+            "obj_fn": lambda params: loss_of(params)[0],  # Sophia
+            "grad_fn": lambda params, _: jax.grad(loss_of, has_aux=True)(params)[0],
+        }  # SAM
     takes = inspect.signature(update).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
         return offered

@@ -26,18 +26,27 @@ Metrics = Mapping[str, Any]
 class Task(abc.ABC):
     """Anything that can be trained step by step, for one trial.
 
+    A task that can say what a *part* of a batch contributes to an update defines
+    `contribute` and `update` too, and its `step` is one after the other. Only such a
+    task can be trained in micro-batches, or its batches be split over devices.
+
     Attributes:
         data: a pytree of arrays that the task's functions read as `self.data`. Inside
             the program it is an argument, never a constant.
         train: examples of which every step gets a batch, or None.
         batch_size: examples in a batch; None where `train` is None, or where the space
             declares `batch_size` as a hyperparameter.
+        micro_batch_size: examples of a batch that are seen at a time, an update being
+            made when the batch is full; None where a batch is seen in one piece.
+        traces_batch_size: whether batch sizes share a program, in micro-batches.
         examples_per_step: what a step without batches counts as, for the accounting.
     """
 
     data: Any = None
     train: Arrays | Source | None = None
     batch_size: int | None = None
+    micro_batch_size: int | None = None
+    traces_batch_size: bool = False
     examples_per_step: int = 1
 
     @abc.abstractmethod
@@ -64,6 +73,30 @@ class Task(abc.ABC):
         The key is the same for all trials and steps, so that evaluations that sample
         stay comparable.
         """
+
+    def contribute(
+        self, key: jax.Array, hyperparams: Hyperparams, state: State, batch: Any
+    ) -> Any:
+        """What a part of a batch adds to an update: any pytree of means over it."""
+        raise NotImplementedError
+
+    def update(
+        self,
+        hyperparams: Hyperparams,
+        state: State,
+        contribution: Any,
+        learning_rate: jax.Array,
+    ) -> tuple[State, Metrics]:
+        """One update by the mean contribution of a batch's parts."""
+        raise NotImplementedError
+
+    @property
+    def takes_parts(self) -> bool:
+        """Whether it can be trained on parts of batches."""
+        mine, plain = type(self), Task
+        return (
+            mine.contribute is not plain.contribute and mine.update is not plain.update
+        )
 
     def kept(self, state: State) -> Any:
         """The part of a state that is kept at its best evaluation (default: all)."""

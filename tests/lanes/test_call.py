@@ -1,8 +1,8 @@
 import jax.numpy as jnp
 import pytest
 
+from tuner.lanes.call import with_best
 from tuner.lanes.state import Trained
-from tuner.lanes.trial import _with_best
 
 BEST = [
     # objectives of evaluations at steps 1, 2, ...         best step
@@ -19,11 +19,18 @@ def test_the_best_is_the_earliest_of_the_finite_best(objectives, expected):
     trained = Trained(
         state=jnp.float32(0),
         ok=jnp.bool_(True),
+        pending=None,
         best=jnp.float32(0),
         best_objective=jnp.float32(jnp.inf),
         best_step=jnp.int32(-1),
     )
     for step, objective in enumerate(objectives, start=1):
-        trained = _with_best(trained, jnp.float32(step), jnp.float32(objective), step)
+        trained = with_best(
+            trained,
+            jnp.float32(step),
+            jnp.float32(objective),
+            jnp.int32(step),
+            due=True,
+        )
     assert int(trained.best_step) == expected
     assert float(trained.best) == max(expected, 0)

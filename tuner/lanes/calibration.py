@@ -1,0 +1,108 @@
+"""Which layout trains a group fastest: measured on its own program, within a bound.
+
+The rule's layout is compiled in any case. What one of its calls takes says how long the
+group will train, and a twentieth of that may be spent on other widths: each costs the
+compilation of one function and a few calls on scratch lanes. So a study of seconds is
+never measured, and one of hours always is.
+"""
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import jax
+import numpy as np
+
+from tuner.lanes import layout as layouts
+from tuner.lanes.engine import Engine
+from tuner.lanes.job import Job
+from tuner.lanes.layout import Layout
+from tuner.lanes.occupant import Occupant, call_inputs
+from tuner.lanes.program import Program
+
+SHARE = 0.05  # of the time that training will take, for measuring
+MOST_SECONDS = 60.0
+CALLS = 3  # the fastest counts: a busy machine only ever makes a call slower
+GAIN = 1.05  # by which another width must be faster to be worth its padding
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """A layout and the speed of its full lanes.
+
+    Attributes:
+        layout: of the program.
+        ticks_per_second: of all its lanes together.
+    """
+
+    layout: Layout
+    ticks_per_second: float
+
+
+def fastest(
+    program: Program,
+    jobs: Sequence[Job],
+    fits: Callable[[Layout], bool] = lambda layout: True,
+) -> tuple[Program, list[Measured]]:
+    """The program at the layout that trains it fastest, and all that was measured.
+
+    Args:
+        program: compiled, at the layout of the rule.
+        jobs: all it is to train.
+        fits: whether a layout's lanes have room in memory.
+
+    Returns:
+        The same program, or one at another layout, compiled.
+    """
+    ticks = sum(job.horizon * job.micros - job.start_tick for job in jobs)
+    started = time.perf_counter()
+    engine = Engine(program)
+    engine.submit(list(_copies(jobs, program.layout.lanes)))
+    engine.fill()
+    states = jax.tree.map(np.array, jax.device_get(program.lanes))
+    measured = [_measure(program, jobs)]
+    budget = min(SHARE * ticks / measured[0].ticks_per_second, MOST_SECONDS)
+    best, speed = program, measured[0].ticks_per_second
+    for layout in filter(fits, others(program.layout, len(jobs))):
+        spent = time.perf_counter() - started
+        if spent + 1.5 * program.compile_seconds > budget:
+            break
+        candidate = program.at(layout)
+        candidate.compile(only=("advance",))
+        candidate.fill(states)
+        measured.append(_measure(candidate, jobs))
+        if measured[-1].ticks_per_second > GAIN * speed:
+            best, speed = candidate, measured[-1].ticks_per_second
+    best.compile()
+    return best, measured
+
+
+def others(layout: Layout, num_trials: int) -> Iterator[Layout]:
+    """Layouts of other widths for as many trials, the likely ones first."""
+    for factor in (0.25, 2, 0.5, 4):
+        width = layout.width * factor
+        if width >= 1 and width * layout.devices < 2 * num_trials:
+            yield layouts.choose(num_trials, width=int(width))
+
+
+def _measure(program: Program, jobs: Sequence[Job]) -> Measured:
+    """Time a few calls with all lanes full; what they train is thrown away."""
+    layout = program.layout
+    lanes = np.arange(layout.lanes)
+    occupants = [Occupant(job, 0) for job in _copies(jobs, layout.lanes)]
+    seconds = []
+    for _ in range(1 + CALLS):
+        inputs = call_inputs(program.group, layout, lanes, occupants)
+        inputs["live_chunks"] = np.full(layout.devices, layout.chunks, np.int32)
+        started = time.perf_counter()
+        jax.block_until_ready(program.advance(inputs))
+        seconds.append(time.perf_counter() - started)
+    ticks = layout.lanes * program.group.call_ticks
+    return Measured(layout, ticks / min(seconds[1:]))
+
+
+def _copies(jobs: Sequence[Job], count: int) -> Iterator[Job]:
+    """So many jobs from their beginnings, repeated where there are fewer."""
+    for job in itertools.islice(itertools.cycle(jobs), count):
+        yield dataclasses.replace(job, start_step=0, trained=None)

@@ -1,0 +1,106 @@
+"""The layout of every program: the directory's, else what is asked, else what is fast.
+
+It decides a trial's bits, so it is decided once for a program in a run directory,
+before its first trial, and never changes with rounds, refills or the number of trials.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from tuner.lanes import calibration, remembered
+from tuner.lanes import layout as layouts
+from tuner.lanes.calibration import Measured
+from tuner.lanes.check import Signature
+from tuner.lanes.job import Job
+from tuner.lanes.layout import Layout
+from tuner.lanes.program import Program
+from tuner.lanes.trial import Group
+from tuner.study.names import unknown
+
+LayoutLike = Layout | str | Mapping[str, Layout | str]
+ALIKE = 2.0  # lanes that differ less in size share a measurement
+
+
+class Layouts:
+    """What was decided for each program, and how the next is.
+
+    Args:
+        groups: what the programs record, by name.
+        before: the directory's, by name.
+        asked: by who runs it.
+        decided: called with a program's name and layout, once for each that is new.
+
+    Raises:
+        ValueError: for a program that does not exist, or a layout that cannot be.
+    """
+
+    def __init__(
+        self,
+        groups: Mapping[str, Signature],
+        before: Mapping[str, str],
+        asked: LayoutLike | None,
+        decided: Callable[[str, Layout], None] = lambda name, layout: None,
+    ) -> None:
+        if isinstance(asked, Mapping) and (unmet := set(asked) - {*groups, *before}):
+            raise ValueError(unknown("program", min(unmet), list(groups)))
+        self._groups, self._decided = groups, decided
+        self.known = {name: Layout.parse(text) for name, text in before.items()}
+        for name in groups:
+            wanted = asked.get(name) if isinstance(asked, Mapping) else asked
+            if wanted is not None and name not in self.known:
+                self.known[name] = _parsed(wanted)
+        for layout in self.known.values():
+            layouts.check(layout)
+        self.measured: dict[str, Sequence[Measured]] = {}
+
+    def guess(self, name: str, num_trials: int) -> tuple[Layout, bool]:
+        """A program's layout without measuring, and whether that is final.
+
+        Remembered from another run, or taken from a program of like size in this one;
+        else by the rule, which a measurement may correct.
+        """
+        if name in self.known:
+            return self.known[name], True
+        width = remembered.recall(self._groups[name].fingerprint)
+        if width is None:
+            width = self._width_of_alike(name)
+        return layouts.choose(num_trials, width), width is not None
+
+    def is_foregone(self, name: str) -> bool:
+        """Whether nothing would be measured for a program: it can be built meanwhile.
+
+        Where the first programs were too short to be measured, the others are taken to
+        be so too.
+        """
+        _, final = self.guess(name, 1)
+        tried = self.measured.values()
+        return final or (bool(tried) and all(len(m) == 1 for m in tried))
+
+    def build(
+        self, name: str, group: Group, jobs: Sequence[Job], *, may_measure: bool
+    ) -> Program:
+        """The compiled program of a group; this decides its layout for good."""
+        layout, final = self.guess(name, len(jobs))
+        program = Program(group, layout)
+        program.compile()
+        if not final and may_measure:
+            program, self.measured[name] = calibration.fastest(program, jobs)
+            if len(self.measured[name]) > 1:
+                width = program.layout.width
+                remembered.remember(self._groups[name].fingerprint, width)
+        if name not in self.known:
+            self.known[name] = program.layout
+            self._decided(name, program.layout)
+        return program
+
+    def _width_of_alike(self, name: str) -> int | None:
+        """The width that was measured for a program of about the same size."""
+        size = self._groups[name].lane_bytes
+        for other in [name for name, m in self.measured.items() if len(m) > 1]:
+            ratio = self._groups[other].lane_bytes / size
+            if 1 / ALIKE < ratio < ALIKE:
+                return self.known[other].width
+        return None
+
+
+def _parsed(layout: Layout | str) -> Layout:
+    return Layout.parse(layout) if isinstance(layout, str) else layout
