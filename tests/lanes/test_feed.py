@@ -161,7 +161,7 @@ def test_batches_that_do_not_fit_into_the_buffer_are_refused():
     study = study_of(tuner.Source(ROWS, buffer_bytes=1_000_000))
     needed = 3 * 4 * 5 * 48 * (64 + 1) * 4
     rule = (
-        "but 3 x 4 lanes x 5 steps x 48 examples of 260 bytes are 748,800 "
+        "but 3 x 4 lanes x 5 batches x 48 examples of 260 bytes are 748,800 "
         "(buffer_bytes=700,000): let examples be smaller"
     )
     assert needed == 748_800

@@ -27,7 +27,11 @@ class Layouts:
         groups: what the programs record, by name.
         before: the directory's, by name.
         asked: by who runs it.
-        decided: called with a program's name and layout, once for each that is new.
+
+    Attributes:
+        known: what is decided, by name.
+        measured: what was measured for it, by name.
+        decided: called when one more is known.
 
     Raises:
         ValueError: for a program that does not exist, or a layout that cannot be.
@@ -38,11 +42,11 @@ class Layouts:
         groups: Mapping[str, Signature],
         before: Mapping[str, str],
         asked: LayoutLike | None,
-        decided: Callable[[str, Layout], None] = lambda name, layout: None,
     ) -> None:
         if isinstance(asked, Mapping) and (unmet := set(asked) - {*groups, *before}):
             raise ValueError(unknown("program", min(unmet), list(groups)))
-        self._groups, self._decided = groups, decided
+        self._groups = groups
+        self.decided: Callable[[], None] = lambda: None
         self.known = {name: Layout.parse(text) for name, text in before.items()}
         for name in groups:
             wanted = asked.get(name) if isinstance(asked, Mapping) else asked
@@ -89,7 +93,7 @@ class Layouts:
                 remembered.remember(self._groups[name].fingerprint, width)
         if name not in self.known:
             self.known[name] = program.layout
-            self._decided(name, program.layout)
+            self.decided()
         return program
 
     def _width_of_alike(self, name: str) -> int | None:

@@ -50,13 +50,14 @@ def run(
     directory = Path(directory)
     plan = preflight(study)
     before = _definition_before(directory, study)
+    layouts = Layouts(plan.groups, before.get("layouts", {}), layout)
+    _check_feeds(plan, layouts)
     with Writer(directory) as writer, stop_on_signals() as stop:
 
-        def decided(*_: object) -> None:
+        def decided() -> None:
             writer.write_definition(definition(study, layouts.known, before))
 
-        layouts = Layouts(plan.groups, before.get("layouts", {}), layout, decided)
-        _check_feeds(plan, layouts)
+        layouts.decided = decided
         decided()
         train, valid = schemas(plan.scheduled, plan.train, plan.valid)
         writer.fix_schemas(train, valid)
