@@ -68,8 +68,8 @@ def check(group: Group, layout: Layout) -> None:
         raise ValueError(
             f"the batches of {CALLS_IN_FLIGHT} calls must fit into the source's "
             f"buffer, but {CALLS_IN_FLIGHT} x {lanes} lanes x {group.call_ticks} "
-            f"batches x {group.tick_examples} examples of {source.example_bytes:,} bytes "
-            f"are {needed:,} (buffer_bytes={source.buffer_bytes:,}): let examples be "
+            f"batches x {group.tick_examples} examples of "
+            f"{source.example_bytes:,} bytes are {needed:,} (buffer_bytes={source.buffer_bytes:,}): let examples be "
             "smaller (uint8, turned into floats in augment= or loss=), evaluate more "
             "often (eval_every), take fewer lanes (layout=), or a larger buffer_bytes="
         )
