@@ -69,9 +69,9 @@ def check(group: Group, layout: Layout) -> None:
             f"the batches of {CALLS_IN_FLIGHT} calls must fit into the source's "
             f"buffer, but {CALLS_IN_FLIGHT} x {lanes} lanes x {group.call_ticks} "
             f"batches x {group.tick_examples} examples of "
-            f"{source.example_bytes:,} bytes are {needed:,} (buffer_bytes={source.buffer_bytes:,}): let examples be "
-            "smaller (uint8, turned into floats in augment= or loss=), evaluate more "
-            "often (eval_every), take fewer lanes (layout=), or a larger buffer_bytes="
+            f"{source.example_bytes:,} bytes are {needed:,} "
+            f"(buffer_bytes={source.buffer_bytes:,}): let examples be smaller (uint8, "
+            "turned into floats in augment= or loss=), evaluate more often (eval_every), take fewer lanes (layout=), or a larger buffer_bytes="
         )
 
 
