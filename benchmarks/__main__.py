@@ -2,7 +2,7 @@
 
 Options:
     --only mlp,cnn    these measurements alone; the others' figures stay as they are
-    --repeats 3       turns of each contender
+    --repeats 5       turns of each contender
     --quick           toy sizes, in one process; prints a table and keeps nothing
     --output FOLDER   keep the files there, and leave the README alone
 """
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"{name} ...", flush=True)
             try:
                 findings = MEASUREMENTS[name](scale)
-            except (LookupError, FileNotFoundError) as error:
+            except results.Unavailable as error:
                 print(f"{name}: left out: {error}")
                 continue
             results.write(folder, name, findings, command)
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--only", type=_names, default=list(MEASUREMENTS))
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--output", type=Path)
     return parser

@@ -46,8 +46,8 @@ def make_study(workload: Workload, trials: int, steps: int, **changes) -> tuner.
             optimizer=lambda hyperparams, learning_rate: optimizer(
                 learning_rate, hyperparams.weight_decay
             ),
-            train=tuner.Arrays(*workload.train),
-            valid=tuner.Arrays(*workload.valid),
+            train=tuner.Arrays(workload.train),
+            valid=tuner.Arrays(workload.valid),
             batch_size=workload.batch_size,
         ),
         "schedule": lambda hyperparams, steps: tuner.warmup_constant_decay(
@@ -107,6 +107,7 @@ def make_engine(workload: str, trials: int, steps: int) -> Callable[[], Measured
             seconds=time.perf_counter() - started,
         )
 
+    run()
     return run
 
 

@@ -17,6 +17,10 @@ from tuner.rounds.definition import instruction_set
 FOLDER = Path(__file__).parent / "results"
 
 
+class Unavailable(Exception):
+    """What a measurement needs is not here."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scale:
     """How much is measured.
@@ -27,7 +31,7 @@ class Scale:
             anything then.
     """
 
-    repeats: int = 3
+    repeats: int = 5
     quick: bool = False
 
     def of(self, full: int, quick: int) -> int:

@@ -109,15 +109,7 @@ def mlp() -> Workload:
 
 
 def cnn() -> Workload:
-    """Fashion-MNIST, 28 x 28 pixels: two convolutions, 16 and 32 channels.
-
-    Raises:
-        FileNotFoundError: where the data is not installed.
-    """
-    if not FASHION.exists():
-        raise FileNotFoundError(
-            f"there is no {FASHION}: apt-get install dataset-fashion-mnist"
-        )
+    """Fashion-MNIST, 28 x 28 pixels: two 3 x 3 convolutions with max-pooling."""
 
     def init(key):
         keys = jax.random.split(key, 3)
@@ -127,22 +119,22 @@ def cnn() -> Workload:
             "dense": _dense(keys[2], sizes=[(7 * 7 * 32, 10)])[0],
         }
 
+    def convolve(x, kernel):
+        x = jax.lax.conv_general_dilated(
+            x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        pool = (1, 2, 2, 1)
+        x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, pool, pool, "VALID")
+        return jax.nn.relu(x)
+
     def logits(params, x):
         x = x[..., None].astype(jnp.float32) / 255
-        for name in ("first", "second"):
-            x = jax.lax.conv_general_dilated(
-                x,
-                params[name],
-                (2, 2),
-                "SAME",
-                dimension_numbers=("NHWC", "HWIO", "NHWC"),
-            )
-            x = jax.nn.relu(x)
+        x = convolve(convolve(x, params["first"]), params["second"])
         x = x.reshape(x.shape[0], -1)
         return x @ params["dense"]["w"] + params["dense"]["b"]
 
     return Workload(
-        title="CNN 16-32 on Fashion-MNIST, batch 64",
+        title="CNN of 16 and 32 channels on Fashion-MNIST, batch 64",
         init=init,
         loss=functools.partial(_classify, logits),
         train=_fashion("train"),

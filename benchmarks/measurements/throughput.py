@@ -13,7 +13,7 @@ from benchmarks.fused import make_fused
 from benchmarks.loops import make_loop, make_optuna, warm_optuna
 from benchmarks.others import make_hyperoptax, make_ray
 from benchmarks.ours import make_engine, make_tuner
-from benchmarks.results import Figure, Findings, Scale
+from benchmarks.results import Figure, Findings, Scale, Unavailable
 from benchmarks.timing import Contender, Turns, in_turns, ratios
 from tuner.lanes.layout import num_cores
 
@@ -36,7 +36,7 @@ def mlp(scale: Scale) -> Findings:
         Contender(
             name="Ray Tune, two workers",
             make=make_ray,
-            arguments=_sizes("mlp", scale.of(48, 2), **size),
+            arguments=_sizes("mlp", scale.of(48, 4), **size),
             needs="ray",
         ),
         Contender(
@@ -61,7 +61,7 @@ def mlp(scale: Scale) -> Findings:
 
 def fused(scale: Scale) -> Findings:
     """P3: against hand-written loops; and what recording and commits cost."""
-    trials, steps = scale.of(512, 8), scale.of(STEPS, 50)
+    trials, steps = scale.of(512, 32), scale.of(STEPS, 50)
     bare, recording = "fused loop", "fused loop, metrics"
     contenders = [
         _tuner("mlp", trials, steps),
@@ -71,8 +71,8 @@ def fused(scale: Scale) -> Findings:
             arguments=_sizes("mlp", trials, steps),
             devices=num_cores(),
         ),
-        _fused(bare, "mlp", trials, steps, width=4),
-        _fused(recording, "mlp", trials, steps, width=4, recording=True),
+        _fused(bare, "mlp", trials // 2, steps, width=8),
+        _fused(recording, "mlp", trials // 2, steps, width=8, recording=True),
     ]
     turns = in_turns(contenders, scale.repeats, apart=not scale.quick)
     shares = [1 - r for r in ratios(turns["tuner"], turns["engine alone"])]
@@ -96,11 +96,17 @@ def fused(scale: Scale) -> Findings:
 
 def transformer(scale: Scale) -> Findings:
     """P4: against the Python loop."""
-    return _against_the_loop(scale, "P4", "transformer", 2.5, trials=32, steps=50)
+    return _against_the_loop(scale, "P4", "transformer", 2.5, trials=16, steps=50)
 
 
 def cnn(scale: Scale) -> Findings:
-    """P5: against the Python loop; the hand-written vmap is the case that loses."""
+    """P5: against the Python loop; the hand-written vmap is the case that loses.
+
+    Raises:
+        Unavailable: where the data is not installed.
+    """
+    if not workloads.FASHION.exists():
+        raise Unavailable("apt-get install dataset-fashion-mnist")
     return _against_the_loop(scale, "P5", "cnn", 2.0, trials=64, steps=100)
 
 
@@ -108,10 +114,10 @@ def gpu(scale: Scale) -> Findings:
     """P9: the MLP of P1 in 1,024 lanes; only where JAX sees a GPU.
 
     Raises:
-        LookupError: where it does not.
+        Unavailable: where it does not.
     """
     if jax.default_backend() != "gpu" and not scale.quick:
-        raise LookupError("JAX sees no GPU")
+        raise Unavailable("JAX sees no GPU")
     trials, steps = scale.of(2048, 8), scale.of(STEPS, 50)
     contenders = [
         _tuner("mlp", trials, steps, layout=f"1x1x{scale.of(1024, 4)}"),
@@ -135,9 +141,9 @@ def _against_the_loop(
     trials, steps = scale.of(trials, 8), scale.of(steps, 50)
     contenders = [
         _tuner(workload, trials, steps),
-        _loop(workload, scale.of(trials // 4, 1), steps),
-        _fused("fused loop, no vmap", workload, trials // 2, steps, width=1),
-        _fused("fused loop, vmap of 4", workload, trials // 2, steps, width=4),
+        _loop(workload, scale.of(4, 1), steps),
+        _fused("fused loop, no vmap", workload, 8, steps, width=1),
+        _fused("fused loop, vmap of 4", workload, 8, steps, width=4),
     ]
     turns = in_turns(contenders, scale.repeats, apart=not scale.quick)
     loop = "Python loop"
