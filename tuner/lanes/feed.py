@@ -71,7 +71,8 @@ def check(group: Group, layout: Layout) -> None:
             f"batches x {group.tick_examples} examples of "
             f"{source.example_bytes:,} bytes are {needed:,} "
             f"(buffer_bytes={source.buffer_bytes:,}): let examples be smaller (uint8, "
-            "turned into floats in augment= or loss=), evaluate more often (eval_every), take fewer lanes (layout=), or a larger buffer_bytes="
+            "turned into floats in augment= or loss=), evaluate more often "
+            "(eval_every), take fewer lanes (layout=), or a larger buffer_bytes="
         )
 
 

@@ -3,6 +3,7 @@
 They are only worth time: a file that is gone or damaged costs a measurement.
 """
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -23,8 +24,7 @@ def cache_folder() -> Path:
 
 def recall(fingerprint: str) -> int | None:
     """The width that was fastest for a program on these devices, if it is known."""
-    width = _read().get(_key(fingerprint))
-    return width if isinstance(width, int) and width > 0 else None
+    return _read().get(_key(fingerprint))
 
 
 def remember(fingerprint: str, width: int) -> None:
@@ -32,12 +32,13 @@ def remember(fingerprint: str, width: int) -> None:
     folder = cache_folder()
     text = json.dumps(_read() | {_key(fingerprint): width}, indent=1)
     draft = folder / f"{NAME}.{os.getpid()}"
-    try:
+    with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         draft.write_text(text)
         draft.replace(folder / NAME)
-    except OSError:
-        draft.unlink(missing_ok=True)
+        return
+    with contextlib.suppress(OSError):
+        draft.unlink()
 
 
 def _read() -> dict[str, int]:
@@ -45,7 +46,9 @@ def _read() -> dict[str, int]:
         known = json.loads((cache_folder() / NAME).read_text())
     except (OSError, ValueError):
         return {}
-    return known if isinstance(known, dict) else {}
+    if not isinstance(known, dict):
+        return {}
+    return {key: w for key, w in known.items() if isinstance(w, int) and w > 0}
 
 
 def _key(fingerprint: str) -> str:

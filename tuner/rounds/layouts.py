@@ -88,16 +88,16 @@ class Layouts:
         program.compile()
         if not final and may_measure:
             program, self.measured[name] = calibration.fastest(program, jobs)
-            if len(self.measured[name]) > 1:
-                width = program.layout.width
-                remembered.remember(self._groups[name].fingerprint, width)
         if name not in self.known:
             self.known[name] = program.layout
             self.decided()
+            if self._width_of_alike(name) is not None:
+                fingerprint = self._groups[name].fingerprint
+                remembered.remember(fingerprint, program.layout.width)
         return program
 
     def _width_of_alike(self, name: str) -> int | None:
-        """The width that was measured for a program of about the same size."""
+        """The width that was measured for it, or for a program of about its size."""
         size = self._groups[name].lane_bytes
         for other in [name for name, m in self.measured.items() if len(m) > 1]:
             ratio = self._groups[other].lane_bytes / size
