@@ -113,3 +113,16 @@ def test_a_layout_that_cannot_be_is_refused():
 
 def test_without_a_layout_one_is_chosen():
     assert "6 trials, layout 2x1x4" in outlined(layout=None)
+
+
+def test_several_batch_sizes_are_counted_both_ways():
+    sizes = small.space(batch_size=tuner.Choice(16, 32, 64, role="scientific"))
+    rounds = [tuner.Round(trials=12, max_train_steps=20)]
+    apart, shared = (
+        outlined(space=sizes, rounds=rounds, task=small.task(batch_size=size))
+        for size in (None, "traced")
+    )
+    one = "one program a size, 240 steps in whole batches"
+    other = "one program for all sizes, 560 micro-batches of 16"  # 80 x (1 + 2 + 4)
+    assert f"batch sizes: {one}; the other way {other}" in apart
+    assert f"batch sizes: {other}; the other way {one}" in shared

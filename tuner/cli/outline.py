@@ -1,11 +1,12 @@
 """What a study would run, in words, before anything is compiled."""
 
 import collections
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tuner.lanes.layout import Layout, check, choose
 from tuner.rounds.groups import by_group
+from tuner.rounds.layouts import Layouts
 from tuner.rounds.preflight import Plan
 from tuner.rounds.trials import Trial
 from tuner.rounds.wording import count
@@ -20,7 +21,7 @@ def outline(plan: Plan, layout: str | None = None) -> str:
 
     Args:
         plan: what `preflight` returns.
-        layout: of every program; as it would be chosen if None.
+        layout: of every program; as it is chosen before any measuring if None.
 
     Raises:
         ValueError: for a layout that cannot be.
@@ -32,7 +33,7 @@ def outline(plan: Plan, layout: str | None = None) -> str:
         [title],
         _rounds(plan),
         _programs(plan, groups, layout),
-        [_totals(plan, everything), *_warnings(groups)],
+        [_totals(plan, everything), *_batches(plan, groups), *_warnings(groups)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks)
 
@@ -86,9 +87,9 @@ def _programs(
 ) -> Iterator[str]:
     width = max(map(len, groups))
     yield f"{count(len(groups), 'program')}:"
+    layouts = Layouts(plan.groups, {}, layout)
     for name, members in groups.items():
-        chosen = choose(len(members)) if layout is None else Layout.parse(layout)
-        check(chosen)
+        chosen, _ = layouts.guess(name, len(members))
         trials = count(len(members), "trial")
         parameters = count(plan.groups[name].parameters, "parameter")
         yield f"  {name:{width}}  {trials}, layout {chosen}, {parameters}"
@@ -104,6 +105,23 @@ def _totals(plan: Plan, trials: Sequence[Trial]) -> str:
     examples += sum(t.max_train_steps * sizes[t.trial] for t in trials)
     most = "at most " if kept else ""
     return f"{most}{count(steps, 'step')} in all, {count(examples, 'example')}"
+
+
+def _batches(plan: Plan, groups: Mapping[str, Sequence[Trial]]) -> Iterator[str]:
+    """What batch sizes cost, as they are and the other way, where there are several."""
+    study = plan.study
+    sizes = collections.Counter()
+    for trial in (trial for members in groups.values() for trial in members):
+        sizes[study.batch_size(trial.hyperparams)] += trial.max_train_steps
+    if len(sizes) < 2:
+        return
+    steps = sum(sizes.values())
+    micro = study.micro_batch_size or math.gcd(*sizes)
+    parts = sum(count * (size // micro) for size, count in sizes.items())
+    apart = "one program a size", f"{count(steps, 'step')} in whole batches"
+    shared = "one program for all sizes", f"{parts:,} micro-batches of {micro}"
+    now, other = (shared, apart) if study.task.traces_batch_size else (apart, shared)
+    yield f"batch sizes: {', '.join(now)}; the other way {', '.join(other)}"
 
 
 def _warnings(groups: Mapping[str, Sequence[Trial]]) -> Iterator[str]:
