@@ -1,7 +1,9 @@
+import threading
+
 import polars as pl
 import pytest
 
-from tuner.rounds.committer import Committer
+from tuner.rounds.committer import MOST_KEPT_BYTES, Committer
 from tuner.store.reader import read_ledger
 from tuner.store.writer import Commit, Writer
 
@@ -36,3 +38,29 @@ def test_leaving_waits_for_what_was_handed_over(tmp_path, writer):
     with Committer(writer) as committer:
         committer.submit(Commit(figures={"number": 1}))
     assert read_ledger(tmp_path).number == 1
+
+
+def test_none_is_due_while_one_is_written(writer, monkeypatch):
+    """Each would wait for the one before, and training with it."""
+    go_on, commit = threading.Event(), writer.commit
+
+    def slow(self, what):
+        go_on.wait(timeout=60)
+        commit(what)
+
+    monkeypatch.setattr(Writer, "commit", slow)
+    with Committer(writer) as committer:
+        assert committer.is_due()  # the first at once
+        committer.submit(Commit())
+        assert not committer.is_due(kept_bytes=2**40)
+        go_on.set()
+        committer.wait()
+        assert not committer.is_due()
+
+
+def test_many_states_to_keep_are_written_before_their_time(writer):
+    with Committer(writer) as committer:
+        committer.submit(Commit())
+        committer.wait()
+        assert not committer.is_due(kept_bytes=MOST_KEPT_BYTES - 1)
+        assert committer.is_due(kept_bytes=MOST_KEPT_BYTES)

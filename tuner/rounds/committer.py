@@ -10,19 +10,28 @@ import time
 from tuner.rounds.cadence import Cadence
 from tuner.store.writer import Commit, Writer
 
+MOST_KEPT_BYTES = 2**25
+
 
 class Committer:
-    """Writes commits in order, one at a time.
-
-    Attributes:
-        cadence: when the next one is due.
-    """
+    """Writes commits in order, one at a time."""
 
     def __init__(self, writer: Writer) -> None:
-        self.cadence = Cadence()
+        self._cadence = Cadence()
         self._writer = writer
         self._pool = concurrent.futures.ThreadPoolExecutor(1, "commit")
         self._pending: concurrent.futures.Future | None = None
+
+    def is_due(self, kept_bytes: int = 0) -> bool:
+        """Whether the time has come for another, and none is being written.
+
+        Args:
+            kept_bytes: of states that wait to be kept. They cost the same whenever they
+                are written: best beside training, and not all at the end.
+        """
+        if self._pending is not None and not self._pending.done():
+            return False
+        return self._cadence.due() or kept_bytes >= MOST_KEPT_BYTES
 
     def submit(self, commit: Commit) -> None:
         """Hand a commit over, once the one before is durable.
@@ -48,4 +57,4 @@ class Committer:
     def _write(self, commit: Commit) -> None:
         started = time.monotonic()
         self._writer.commit(commit)
-        self.cadence.committed(time.monotonic() - started)
+        self._cadence.committed(time.monotonic() - started)

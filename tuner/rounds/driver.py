@@ -124,7 +124,7 @@ class Driver:
             if waiting:
                 self.workshop.prepare(*waiting[0])
             stopping = self.stop.is_set()
-            copy = stopping or self.committer.cadence.due()
+            copy = stopping or self.committer.is_due(self.recorder.kept_bytes)
             for engine in training:
                 called = engine.advance(launch=not stopping, copy=copy)
                 if called is not None:

@@ -80,6 +80,11 @@ class Recorder:
             broken = self.rows[trial].diverged_step is not None
             self._set(trial, status="diverged" if broken else "complete")
 
+    @property
+    def kept_bytes(self) -> int:
+        """The size of the states that wait to be kept for good."""
+        return sum(a.nbytes for stack in self._kept for a in stack.arrays.values())
+
     def take(self, figures: Mapping[str, Any]) -> Commit:
         """All that a commit needs, and begin anew."""
         commit = Commit(
