@@ -118,7 +118,7 @@ def test_a_mistake_of_types_is_not_blamed_on_a_hyperparameter():
     def optimizer(hyperparams, learning_rate):
         return optax.adam(learning_rate, b1=hyperparams.b1)
 
-    rule = "is bfloat16[16] after init and float32[16] after a step: return it as it "
+    rule = "is bfloat16[16] after init and float32[16] after a step: hyperparameters "
     space = small.space(b1=tuner.Float(0.8, 0.99))
     task = small.task(init=init, optimizer=optimizer)
     refused(TypeError, rule, space=space, task=task)

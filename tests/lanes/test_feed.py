@@ -105,7 +105,7 @@ def test_a_fed_trial_is_the_same_bits_whoever_its_neighbours_are(
     program, study, together
 ):
     """Six trials on four lanes, augmented by their own keys: two wait for a lane."""
-    for trial in trials_of(study)[1][:3]:
+    for trial in trials_of(study)[1][::-2]:
         curves, states, _ = train(program, study, [trial])
         assert curves[trial.trial] == together[0][trial.trial]
         assert states[trial.trial] == together[1][trial.trial]

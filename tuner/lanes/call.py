@@ -88,12 +88,14 @@ def _tick(group, data, key, lane, state, pending, item):
     tick_key = jax.random.fold_in(step_key(key, number), micro)
     new = contribute(group, data, tick_key, lane, state, rates, examples)
     total = jax.tree.map(
-        lambda old, a: jnp.where(micro == 0, a, old + a), pending.total, new
+        lambda old, a: jnp.where(micro == 0, a.astype(old.dtype), old + a),
+        pending.total,
+        new,
     )
     full = micro + 1 == micros
 
     def make(state, total):
-        mean = jax.tree.map(lambda a: (a / micros).astype(a.dtype), total)
+        mean = jax.tree.map(lambda a, b: (a / micros).astype(b.dtype), total, new)
         state, metrics = update(group, data, lane, state, mean, rates)
         return as_words(state), metrics
 

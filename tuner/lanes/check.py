@@ -30,6 +30,12 @@ from tuner.lanes.trial import (
 from tuner.study.names import nearest_first
 from tuner.study.task import check_metrics
 
+NARROW = (  # the remedy of what traced numbers do to narrower ones
+    "hyperparameters and rates are float32, and what they touch of 16-bit parameters "
+    "becomes so: keep the parameters float32 and cast them in loss, or let the "
+    'optimizer work in float32 (both are shown in docs/tasks.md, "Mixed precision")'
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
@@ -65,11 +71,14 @@ def check(group: Group, example: Mapping[str, Any]) -> Signature:
     """
     try:
         return _trace(group)
+    except _WidenedError:
+        raise
     except TypeError as error:
-        guilty = _guilty(group, example)
-        if not guilty:
-            raise
-        raise TypeError(_static_message(guilty, error)) from error
+        if guilty := _guilty(group, example):
+            raise TypeError(_static_message(guilty, error)) from error
+        if _traces(group, {name: example[name] for name in group.traced}):
+            raise TypeError(f"{error}; {NARROW}") from error
+        raise
 
 
 def _trace(group: Group) -> Signature:
@@ -120,6 +129,10 @@ def _parted_step(group, data, key, lane, state, item):
     return update(group, data, lane, state, mean, rates)
 
 
+class _WidenedError(TypeError):
+    """A state of 16 bits that is of 32 after a step; no hyperparameter is guilty."""
+
+
 def _check_loss(metrics: Mapping[str, Any]) -> None:
     if "loss" not in metrics:
         raise ValueError(
@@ -152,12 +165,15 @@ def _check_carried(before: Any, after: Any) -> None:
             "it, and nothing else"
         )
     for path, leaf in old.items():
-        if leaf.shape != new[path].shape or leaf.dtype != new[path].dtype:
-            raise TypeError(
+        then = new[path]
+        if leaf.shape != then.shape or leaf.dtype != then.dtype:
+            narrow = _is_float(leaf) and leaf.dtype.itemsize < 4
+            widened = narrow and leaf.shape == then.shape and then.dtype == np.float32
+            remedy = NARROW if widened else "return it as it came, by .astype, .reshape"
+            raise (_WidenedError if widened else TypeError)(
                 f"a step must carry on the state that init makes, but {path} is "
                 f"{leaf.dtype}{list(leaf.shape)} after init and "
-                f"{new[path].dtype}{list(new[path].shape)} after a step: return it as "
-                "it came, by .astype or .reshape"
+                f"{then.dtype}{list(then.shape)} after a step: {remedy}"
             )
 
 

@@ -130,8 +130,15 @@ def _nothing_pending(group, data, key, lane, state):
     )
     return Pending(
         ticks=jnp.int32(0),
-        total=jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), types),
+        total=jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, _wide(leaf)), types),
     )
+
+
+def _wide(leaf):
+    """In what many are added up: floats of 16 bits in 32."""
+    if jnp.issubdtype(leaf.dtype, jnp.floating):
+        return jnp.promote_types(leaf.dtype, jnp.float32)
+    return leaf.dtype
 
 
 def initial_state(group: Group, data: Any, numbers: jax.Array, traced: Any) -> Any:

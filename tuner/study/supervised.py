@@ -379,15 +379,22 @@ def _with_params(variables, params):
 def _weighted(metrics, weight):
     """Means times the batch's share of the examples; totals as they are.
 
-    Means of any type are averaged as float32, in which they are recorded.
+    Floats of any type are added up as float32, in which they are recorded.
     """
     means = {
         k: jnp.asarray(v, jnp.float32) * weight
         for k, v in metrics.items()
         if not isinstance(v, Sum)
     }
-    totals = {k: v.total for k, v in metrics.items() if isinstance(v, Sum)}
+    totals = {k: _wide(v.total) for k, v in metrics.items() if isinstance(v, Sum)}
     return means, totals
+
+
+def _wide(total):
+    """Floats as float32, counts as they are."""
+    total = jnp.asarray(total)
+    is_float = jnp.issubdtype(total.dtype, jnp.floating)
+    return total.astype(jnp.float32) if is_float else total
 
 
 def _form(out):
