@@ -92,8 +92,7 @@ class Engine:
     def submit(self, jobs: Sequence[Job]) -> None:
         """Queue jobs; their order changes nothing but the timing."""
         for job in jobs:
-            remaining = job.horizon - job.start_step
-            heapq.heappush(self._waiting, (-remaining, job.trial, job))
+            heapq.heappush(self._waiting, (-job.ticks, job.trial, job))
 
     @property
     def busy(self) -> bool:

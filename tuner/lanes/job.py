@@ -37,6 +37,11 @@ class Job:
         return self.start_step * self.micros + int(begun)
 
     @property
+    def ticks(self) -> int:
+        """What is left to do from where it starts."""
+        return self.horizon * self.micros - self.start_tick
+
+    @property
     def horizon(self) -> int:
         """The last step."""
         return len(self.rates["learning_rate"])
