@@ -3,6 +3,7 @@
 from . import analysis as analysis
 from .lanes.layout import Layout as Layout
 from .report.page import write_report as write_report
+from .rounds.budget import Budget as Budget
 from .rounds.runner import promote as promote
 from .rounds.runner import run as run
 from .runs import Run as Run
@@ -21,6 +22,9 @@ from .study.schedule import shared_prefix as shared_prefix
 from .study.schedule import warmup_constant_decay as warmup_constant_decay
 from .study.source import Source as Source
 from .study.space import Space as Space
+from .study.stopping import Evaluations as Evaluations
+from .study.stopping import Prune as Prune
+from .study.stopping import Target as Target
 from .study.study import Maximize as Maximize
 from .study.study import Round as Round
 from .study.study import Study as Study

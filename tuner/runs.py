@@ -21,6 +21,7 @@ from tuner.store.reader import (
     read_state,
     read_table,
 )
+from tuner.study.stopping import Target, described_target
 
 PARTS = {"best": "best", "last": "state", "branch": "state"}
 
@@ -103,8 +104,20 @@ class Run:
         """`running` while a process trains it, then `complete` or `interrupted`."""
         if is_running(self.directory):
             return "running"
-        num_rounds = len(self.definition["study"]["rounds"])
-        return "complete" if _is_over(self.trials, num_rounds) else "interrupted"
+        study, trials = self.definition["study"], self.trials
+        if trials.is_empty() or trials["status"].is_in(["waiting", "running"]).any():
+            return "interrupted"
+        over = self.has_reached(described_target(study))
+        over = over or _is_through(trials, len(study["rounds"]))
+        return "complete" if over else "interrupted"
+
+    def has_reached(self, target: Target | None) -> bool:
+        """Whether the best trial so far is as good as that."""
+        if target is None:
+            return False
+        objective = self.ranked["best_objective"]
+        best = objective[0] if len(objective) else None
+        return target.is_reached(best, maximize=self.maximize)
 
     @property
     def ranked(self) -> pl.DataFrame:
@@ -167,7 +180,7 @@ class Run:
 
     def _leaves(self, trial: int, what: str) -> Mapping[str, Any]:
         """The newest snapshot that holds it: a last state carries the best with it."""
-        holders = ("last", "best", "running") if what == "best" else (what,)
+        holders = ("running", "last", "best") if what == "best" else (what,)
         ledger = read_ledger(self.directory)
         there = {p.entry.what for p in ledger.entries if p.entry.trial == trial}
         holder = next((h for h in holders if h in there), what)
@@ -196,10 +209,8 @@ TRIAL_COLUMNS = {
 }
 
 
-def _is_over(trials: pl.DataFrame, num_rounds: int) -> bool:
-    """Whether no trial waits, and no round: one that would keep nobody has none."""
-    if trials.is_empty() or trials["status"].is_in(["waiting", "running"]).any():
-        return False
+def _is_through(trials: pl.DataFrame, num_rounds: int) -> bool:
+    """Whether no round is left: one that would keep nobody has no trials."""
     if trials.filter(round=num_rounds).height:
         return True
     last_round = trials.filter(pl.col("round") == pl.col("round").max())

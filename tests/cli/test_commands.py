@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -70,6 +71,36 @@ def test_another_seed_is_another_study(command, folder, finished):
     refused = command("run", folder / "little.py", *options)
     assert refused.code == 2
     assert "belongs to another study; it differs in seed (3, now 4)" in refused.err
+
+
+@pytest.fixture
+def spent(command, folder, tmp_path):
+    """A command with a budget that is used up in its first round, and its run."""
+    options = ["--set", "activation=relu", "--rounds", "1", "--layout", "2x1x4"]
+    arguments = ["run", folder / "little.py", "--dir", tmp_path / "run", *options]
+    arguments += ["--budget", "60steps"]
+    return arguments, command(*arguments), tuner.open_run(tmp_path / "run")
+
+
+def test_a_used_up_budget_says_how_far_it_got_and_how_to_go_on(command, spent):
+    arguments, paused, run = spent
+    steps = run.figures["trial_steps"]
+    assert paused.code == 75
+    start = f"the budget of 60steps is used up: 12 trials, {steps} steps, "
+    assert paused.out.startswith(start)
+    assert re.search(r"^round 1  12 trials: .*\d+ waiting", paused.out, re.M)
+    larger = shlex.join(["tuner", *map(str, arguments[:-1]), "120steps"])
+    assert paused.out.endswith(f"go on with a larger one, or none, by\n\n  {larger}\n")
+    assert command(*arguments).code == 75
+    assert run.figures["trial_steps"] == steps
+    assert command(*arguments[:-2]).code == 0
+    assert run.trials["status"].to_list() == ["complete"] * 12
+
+
+def test_a_budget_that_cannot_be_read_is_refused(command, folder):
+    refused = command("run", folder / "little.py", "--budget", "2 hours")
+    assert refused.code == 2
+    assert refused.err.startswith("error: a budget is written 2h, 90m, 45s, 1h30m or ")
 
 
 STUDY = '''

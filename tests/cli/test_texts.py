@@ -3,9 +3,11 @@
 import re
 
 import polars as pl
+import pytest
 
 import tuner
-from tuner.cli.texts import aligned, costs, result, standing
+from tuner.cli.texts import aligned, costs, result, standing, with_budget
+from tuner.rounds.budget import Budget
 
 
 def test_the_cost_of_a_run_is_one_line():
@@ -51,3 +53,34 @@ def test_a_run_without_a_result_has_a_standing(tmp_path):
         "round 2  not begun\n"
         "best"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("run a.py --budget 2h --seed 3", "run a.py --budget 4h --seed 3"),
+        ("run --budget=2h a.py", "run --budget=4h a.py"),
+    ],
+)
+def test_a_command_is_given_another_budget_in_its_place(given, expected):
+    assert list(with_budget(given.split(), Budget(seconds=14_400))) == expected.split()
+
+
+class Aiming(Starting):
+    """The same with a target, which its best has reached or not."""
+
+    maximize = False
+    definition = {"study": {**Starting.definition["study"], "stop": [{"target": 0.1}]}}  # noqa: RUF012
+
+    def __init__(self, directory, objective):
+        super().__init__(directory)
+        self.ranked = pl.DataFrame({"best_objective": [objective]})
+
+
+@pytest.mark.parametrize(
+    ("objective", "said"), [(0.2, "not reached yet"), (0.1, "reached")]
+)
+def test_a_standing_tells_of_a_target(tmp_path, monkeypatch, objective, said):
+    (tmp_path / "trials.sqlite").touch()
+    monkeypatch.setattr("tuner.cli.texts.result", lambda *_: "")
+    assert f"\ntarget   0.1, {said}\n" in standing(Aiming(tmp_path, objective))

@@ -133,6 +133,28 @@ def test_a_branch_state_is_that_of_its_step(program, study):
     assert all(np.array_equal(ended[0].arrays[n][0], branch[n]) for n in branch)
 
 
+def test_a_stopped_trial_ends_at_its_next_evaluation_with_its_state(program, study):
+    """One in a lane after the segment in flight, one that waits after its first."""
+    _, trials = group_and_trials(study)
+    engine = Engine(program)
+    engine.submit([make_job(study, t, start_step=0, trained=None) for t in trials])
+    running, waiting = trials[0].trial, trials[-1].trial
+    engine.stop([waiting])
+    steps, ends = {t.trial: 0 for t in trials}, {}
+    while engine.busy:
+        if (called := engine.advance()) is None:
+            continue
+        if steps[running] == 0:
+            engine.stop([running])
+        for trial, good in zip(called.trials, called.good, strict=True):
+            steps[trial] += good
+        for copied in called.copied:
+            if copied.what == "end":
+                ends |= dict(zip(copied.trials, copied.steps, strict=True))
+    expected = {t.trial: 20 for t in trials} | {running: 10, waiting: 5}
+    assert steps == ends == expected
+
+
 def test_trials_equal_a_plain_loop_over_optax(program, study):
     """Known by other means: ten steps of one trial, written by hand."""
     import jax

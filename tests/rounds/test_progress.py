@@ -37,6 +37,7 @@ def standing(**changes):
         "running": 24,
         "complete": 20,
         "diverged": 1,
+        "stopped": 0,
         "steps": 2500,
         "total_steps": 10_000,
         "trial_steps_per_second": 1500.0,

@@ -8,41 +8,21 @@ import sys
 import threading
 from pathlib import Path
 
-import polars as pl
 import pytest
 import small
+from equal_runs import assert_equal
 
 import tuner
 from tuner.rounds.cadence import Cadence
 from tuner.rounds.display import Silent
 
 HERE = Path(__file__).parent
-UNIQUE = pl.col("trial", "step")
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     directory = tmp_path_factory.mktemp("runs") / "whole"
     return tuner.run(small.study(), directory, layout="2x1x2")
-
-
-def assert_equal(run, other):
-    assert run.trials.equals(other.trials)
-    for table in ("train", "valid"):
-        rows = run.metrics(table)
-        assert rows.equals(other.metrics(table))
-        assert rows.select(UNIQUE).is_unique().all()
-    for trial in run.trials["trial"]:
-        for what in ("best", "last"):
-            ours, theirs = run.restore(trial, what), other.restore(trial, what)
-            assert str(ours) == str(theirs)
-            assert small_bytes(ours) == small_bytes(theirs)
-
-
-def small_bytes(tree):
-    if isinstance(tree, dict):
-        return {name: small_bytes(value) for name, value in tree.items()}
-    return tree.tobytes()
 
 
 @pytest.mark.slow

@@ -94,11 +94,19 @@ def run(
             metavar="2x8x4", help="Devices x chunks x width of every program."
         ),
     ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="2h",
+            help="Pause once all sessions have used so much: 90m, 1h30m, 500000steps.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would run; compile nothing.")
     ] = False,
 ) -> None:
     """Run a study; what was interrupted goes on by the same command."""
+    limit = None if budget is None else tuner.Budget.parse(budget)
     chosen = _load(study, rounds=rounds, seed=seed, values=values or ())
     if dry_run:
         from tuner.cli.outline import outline
@@ -108,8 +116,10 @@ def run(
         return
     directory = directory or Path("runs", chosen.name)
     before = _trial_steps(directory)
-    done = tuner.run(chosen, directory, layout=layout)
+    done = tuner.run(chosen, directory, layout=layout, budget=limit)
     if done.status != "complete":
+        if limit is not None and limit.is_used_up(done.figures):
+            _pause(done, limit)
         _leave(directory)
     if before == done.figures["trial_steps"]:
         typer.echo(f"{chosen.name} was complete already, in {directory}.")
@@ -238,6 +248,20 @@ def _conclude(done: "tuner.Run") -> None:
     print_best(done, make_console())
     typer.echo(f"\n{costs(done.figures, done.trials.height)}")
     typer.echo(f"report: {tuner.write_report(done)}")
+
+
+def _pause(done: "tuner.Run", budget: "tuner.Budget") -> NoReturn:
+    """Say that the budget is used up, how far it got, and how to go on."""
+    from tuner.cli.texts import costs, standing, with_budget
+
+    spent = costs(done.figures, done.trials.height)
+    larger = shlex.join(["tuner", *with_budget(sys.argv[1:], budget.doubled())])
+    typer.echo(
+        f"the budget of {budget} is used up: {spent}\n\n{standing(done)}\n\n"
+        f"{done.directory} keeps what was done; go on with a larger one, or none, by"
+        f"\n\n  {larger}"
+    )
+    raise typer.Exit(INTERRUPTED)
 
 
 def _leave(directory: Path) -> NoReturn:

@@ -8,6 +8,7 @@ from typing import Any
 from tuner.rounds.groups import by_group
 from tuner.rounds.layouts import Layouts
 from tuner.rounds.preflight import Plan
+from tuner.rounds.rules import warning
 from tuner.rounds.trials import Trial
 from tuner.rounds.wording import count
 from tuner.study.study import Round
@@ -33,7 +34,11 @@ def outline(plan: Plan, layout: str | None = None) -> str:
         [title],
         _rounds(plan),
         _programs(plan, groups, layout),
-        [_totals(plan, everything), *_batches(plan, groups), *_warnings(groups)],
+        [
+            _totals(plan, everything),
+            *_batches(plan, groups),
+            *_warnings(plan, groups),
+        ],
     ]
     return "\n\n".join("\n".join(block) for block in blocks)
 
@@ -124,7 +129,9 @@ def _batches(plan: Plan, groups: Mapping[str, Sequence[Trial]]) -> Iterator[str]
     yield f"batch sizes: {', '.join(now)}; the other way {', '.join(other)}"
 
 
-def _warnings(groups: Mapping[str, Sequence[Trial]]) -> Iterator[str]:
+def _warnings(plan: Plan, groups: Mapping[str, Sequence[Trial]]) -> Iterator[str]:
+    if text := warning(plan.study, plan.rounds[0]):
+        yield text
     trials = sum(map(len, groups.values()))
     if trials < FEW * len(groups):
         yield (

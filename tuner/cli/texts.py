@@ -1,14 +1,16 @@
 """What is said of a run in lines: where it stands, what it has cost."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
+from tuner.rounds.budget import Budget
 from tuner.rounds.wording import count, duration, number
 from tuner.runs import Run
 from tuner.store import database
+from tuner.study.stopping import described_target
 
 
 def standing(run: Run) -> str:
@@ -17,6 +19,9 @@ def standing(run: Run) -> str:
     facts = {study["name"]: study["goal"], "status": f"{run.status}, {_committed(run)}"}
     for round_ in range(1, len(study["rounds"]) + 1):
         facts[f"round {round_}"] = _statuses(trials.filter(round=round_))
+    if goal := described_target(study):
+        reached = "reached" if run.has_reached(goal) else "not reached yet"
+        facts["target"] = f"{number(goal.objective)}, {reached}"
     facts["best"] = result(ranked.row(0, named=True), study) if ranked.height else ""
     return aligned(facts)
 
@@ -56,6 +61,23 @@ def aligned(facts: Mapping[str, str]) -> str:
     """Facts a line each, after their names."""
     width = max(map(len, facts))
     return "\n".join(f"{name:{width}}  {text}".rstrip() for name, text in facts.items())
+
+
+def with_budget(arguments: Sequence[str], budget: Budget) -> Iterator[str]:
+    """The arguments of a command with another `--budget`, at its place.
+
+    Args:
+        arguments: with `--budget TEXT` or `--budget=TEXT` among them.
+        budget: in its stead.
+    """
+    before = ""
+    for argument in arguments:
+        if before == "--budget":
+            yield str(budget)
+        else:
+            given = argument.startswith("--budget=")
+            yield f"--budget={budget}" if given else argument
+        before = argument
 
 
 def _committed(run: Run) -> str:

@@ -7,7 +7,7 @@ ignored, and no neighbour sees it.
 
 import dataclasses
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -86,6 +86,7 @@ class Engine:
         devices = range(program.layout.devices)
         self._lanes: list[list[Occupant | None]] = [[] for _ in devices]
         self._flight: _Flight | None = None
+        self._stopped: set[int] = set()
         group = program.group
         self.feed = Feed(group, program.layout.lanes) if group.is_fed else None
 
@@ -93,6 +94,13 @@ class Engine:
         """Queue jobs; their order changes nothing but the timing."""
         for job in jobs:
             heapq.heappush(self._waiting, (-job.ticks, job.trial, job))
+
+    def stop(self, trials: Iterable[int]) -> None:
+        """Let trials end at their next evaluation, where their states are kept.
+
+        The segment that leads there may run already; one that waits trains it first.
+        """
+        self._stopped.update(trials)
 
     @property
     def busy(self) -> bool:
@@ -126,10 +134,14 @@ class Engine:
         The copies are sent off before anything can reuse the lanes.
         """
         due = {"branch": [], "end": [], "running": []}
+        segment_steps = self.program.group.segment_steps
         for device, slot, occupant in self._occupied():
-            if occupant.has_ended:
+            trial = occupant.job.trial
+            stopped = trial in self._stopped and occupant.is_due(segment_steps)
+            if occupant.has_ended or stopped:
+                self._stopped.discard(trial)
                 due["end"].append((device, slot, occupant))
-                flight.ended.append(occupant.job.trial)
+                flight.ended.append(trial)
                 self._lanes[device][slot] = None
             elif copy:
                 due["running"].append((device, slot, occupant))

@@ -35,6 +35,10 @@ class Occupant:
         """Whether its lane is free then."""
         return self.broken or self.tick == self.job.horizon * self.job.micros
 
+    def is_due(self, segment_steps: int) -> bool:
+        """Whether it is evaluated then."""
+        return self.tick % (segment_steps * self.job.micros) == 0
+
     @property
     def at_branch(self) -> bool:
         """Whether its state is then the one to keep for promotion."""

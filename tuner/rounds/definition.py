@@ -54,7 +54,8 @@ def definition(
 def check_same(old: Mapping[str, Any], study: Study, directory: Path) -> None:
     """Refuse to go on with a directory that another study has made.
 
-    More rounds than before are no other study, nor are fewer: those there stay.
+    More rounds than before are no other study, nor are fewer: those there stay. Nor is
+    another target, which only says when the study ends.
     """
     before, now = dict(old["study"]), json.loads(json.dumps(describe(study)))
     shared = min(len(before["rounds"]), len(now["rounds"]))
@@ -62,6 +63,8 @@ def check_same(old: Mapping[str, Any], study: Study, directory: Path) -> None:
         described["rounds"] = described["rounds"][:shared]
         for name in MAY_CHANGE:
             described.pop(name)
+        rules = described.get("stop", [])
+        described["stop"] = [rule for rule in rules if "target" not in rule]
     differences = list(_differences("", before, now))
     if old["data"] != data_digest(study.task):
         differences.append("the data")

@@ -17,13 +17,16 @@ from tuner.lanes.engine import Called, Engine
 from tuner.lanes.job import Job
 from tuner.lanes.layout import Layout
 from tuner.rounds.accounts import Accounts
+from tuner.rounds.budget import Budget
 from tuner.rounds.committer import Committer
 from tuner.rounds.display import Display, Standing
+from tuner.rounds.ending import Ending
 from tuner.rounds.groups import by_group, group_name, make_group, make_job
 from tuner.rounds.layouts import Layouts
 from tuner.rounds.preflight import Plan
 from tuner.rounds.promotion import Start, choose_parents, starting_point
 from tuner.rounds.recorder import Recorder
+from tuner.rounds.rules import Rules
 from tuner.rounds.schedules import RATE
 from tuner.rounds.trials import Trial, canonical, promoted
 from tuner.rounds.workshop import Workshop
@@ -48,31 +51,47 @@ class Driver:
         layouts: Layouts,
         display: Display,
         stop: threading.Event,
+        budget: Budget | None = None,
     ) -> None:
         self.plan, self.study = plan, plan.study
         self.directory, self.recorder = directory, recorder
-        self.display, self.stop = display, stop
+        self.display = display
         self.committer = Committer(writer)
         self.accounts = Accounts(read_ledger(directory).figures)
+        self.rules = Rules(self.study, recorder)
+        self.ending = Ending(
+            self.study, stop, budget, self.accounts, self._best, display
+        )
         self.workshop = Workshop(layouts, stop, self._compiling)
         self._trials: dict[int, Trial] = {}
         self._starts: dict[int, Start] = {}
         self._group = ""  # the program that trains
 
     def run(self) -> None:
-        """Train all that is not trained yet; return early when asked to stop."""
+        """Train all that is not trained yet; return early where that is to end."""
         with self.committer, self.workshop:
+            if not self.ending.is_over:
+                self.recorder.take_up()
             for number in range(1, len(self.study.rounds) + 1):
                 self._run_round(number)
                 self.committer.wait()
-                if self.stop.is_set():
-                    return
+                if self.ending.due:
+                    break
+            if self.ending.is_over:
+                self._leave()
+
+    def _leave(self) -> None:
+        """Stop what waits or trains: the study is over."""
+        if self.recorder.leave(read_states(self.directory, "running")):
+            self._commit()
+            self.committer.wait()
 
     def _run_round(self, number: int) -> None:
         trials = self._enter(number)
         left = [t for t in trials if self._row(t).status not in ENDED]
-        self._train(by_group(self.study, left))
-        if left and not self.stop.is_set():
+        if not self.ending.due:
+            self._train(by_group(self.study, left))
+        if left and not self.ending.due:
             self.display.ended(self._standing())
 
     def _enter(self, number: int) -> list[Trial]:
@@ -114,25 +133,26 @@ class Driver:
         ]
         training: list[Engine] = []
         while training or waiting:
-            if waiting and not any(engine.num_waiting for engine in training):
+            stopping = self.ending.due
+            full = any(engine.num_waiting for engine in training)
+            if waiting and not (full or stopping):
                 name, _, jobs = waiting[0]
                 engine = self.workshop.engine(*waiting[0], wait=not training)
                 if engine is not None:
                     self._join(name, engine, jobs)
                     training.append(engine)
                     waiting.pop(0)
-            if waiting:
+            if waiting and not stopping:
                 self.workshop.prepare(*waiting[0])
-            stopping = self.stop.is_set()
             copy = stopping or self.committer.is_due(self.recorder.kept_bytes)
             for engine in training:
                 called = engine.advance(launch=not stopping, copy=copy)
                 if called is not None:
-                    self._record(called)
+                    self._record(engine, called)
             training = [engine for engine in training if engine.busy]
             if copy or not (training or waiting):
                 self._commit()
-            if stopping:
+            if stopping and self.ending.due:
                 return
 
     def _compiling(self, name: str, trials: int, layout: Layout) -> None:
@@ -148,6 +168,7 @@ class Driver:
                 self.display.note(engine.program.note)
         self._group = name
         engine.submit(jobs)
+        engine.stop(self.rules.resume([job.trial for job in jobs], self.directory))
 
     def _jobs(self, trials: Sequence[Trial]) -> list[Job]:
         """What the lanes need, with the state of each trial that has begun before."""
@@ -160,20 +181,23 @@ class Driver:
         jobs = []
         for trial in trials:
             row = self._row(trial)
-            assert row.status != "running" or trial.trial in running, row
             step, trained = running.get(trial.trial, (0, None))
+            if trained is None and row.status == "running":
+                # It was left when the study had ended, and is taken up again.
+                step, trained = read_state(self.directory, trial.trial, "last")
             start = self._starts.get(trial.trial, Start())
             if trained is None and start.trial is not None and start.what is not None:
                 step, trained = read_state(self.directory, start.trial, start.what)
             jobs.append(make_job(self.study, trial, start_step=step, trained=trained))
         return jobs
 
-    def _record(self, called: Called) -> None:
+    def _record(self, engine: Engine, called: Called) -> None:
         examples = [
             self.study.examples_per_step(self.recorder.rows[trial].hyperparams)
             for trial in called.trials.tolist()
         ]
-        self.recorder.add(called, np.array(examples, np.int64))
+        evaluations = self.recorder.add(called, np.array(examples, np.int64))
+        engine.stop(self.rules.add(evaluations, called.ended))
         self.accounts.add(int(called.good.sum()))
         self.display.advanced(self._standing)
 
@@ -193,6 +217,7 @@ class Driver:
             running=counts["running"],
             complete=counts["complete"],
             diverged=counts["diverged"],
+            stopped=counts["stopped"],
             steps=sum(row.step - row.start_step for row in rows),
             total_steps=sum(_last_step(row) - row.start_step for row in rows),
             trial_steps_per_second=self.accounts.trial_steps_per_second,
@@ -235,5 +260,6 @@ class Driver:
 
 
 def _last_step(row: TrialRow) -> int:
-    """Where a trial ends: at its horizon, unless it broke before."""
-    return row.max_train_steps if row.diverged_step is None else row.step
+    """Where a trial ends: at its horizon, unless it broke or was stopped before."""
+    ended = row.diverged_step is not None or row.status == "stopped"
+    return row.step if ended else row.max_train_steps

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from tuner.lanes.check import Signature, check
-from tuner.rounds import schedules
+from tuner.rounds import rules, schedules
 from tuner.rounds.groups import by_group, make_group, traced
 from tuner.rounds.trials import Trial, planned
 from tuner.study.study import Study
@@ -59,6 +59,7 @@ def preflight(study: Study) -> Plan:
         name: check(make_group(study, members[0]), traced(study, members[0]))
         for name, members in by_group(study, everything).items()
     }
+    rules.check(study, [signature.valid for signature in groups.values()])
     return Plan(study=study, rounds=rounds, groups=groups)
 
 

@@ -18,6 +18,7 @@ from tuner.store.snapshots import Entry, Stack
 from tuner.store.writer import Commit
 
 Columns = Mapping[str, np.ndarray]
+OVER = "the study ended: its target was reached"  # the note of a trial that was left
 BEST = ("best.", "best_objective", "best_step")  # leaves that outlive a broken trial
 
 
@@ -62,23 +63,56 @@ class Recorder:
             self.rows[row.trial] = row
             self._changed.add(row.trial)
 
-    def add(self, called: Called, examples_per_step: np.ndarray) -> None:
+    def add(self, called: Called, examples_per_step: np.ndarray) -> Columns:
         """Take in a call: rows up to the first step that was not finite.
 
         Args:
             called: what the engine brought.
             examples_per_step: of each of its trials, [trials].
+
+        Returns:
+            the new rows of the table `valid`.
         """
+        evaluations: Columns = {}
         if len(called.trials):
+            evaluations = self._valid_rows(called, examples_per_step)
             self._train.append(self._train_rows(called, examples_per_step))
-            self._valid.append(self._valid_rows(called, examples_per_step))
+            self._valid.append(evaluations)
         for i in range(len(called.trials)):
             self._stand(called, i)
         for copied in called.copied:
             self._copy(copied)
         for trial in called.ended:
-            broken = self.rows[trial].diverged_step is not None
-            self._set(trial, status="diverged" if broken else "complete")
+            self._set(trial, status=_end(self.rows[trial]))
+        return evaluations
+
+    def note(self, trial: int, text: str) -> None:
+        """Enter a word for people."""
+        self._set(trial, note=text)
+
+    def leave(self, running: Iterable[Stack]) -> bool:
+        """The study is over: stop what waits or trains; whether anything did.
+
+        Args:
+            running: the last states of what trains.
+        """
+        for stack in running:
+            trials = tuple(entry.trial for entry in stack.entries)
+            steps = tuple(entry.step for entry in stack.entries)
+            arrays = stack.arrays
+            self._copy(Copied(what="end", trials=trials, steps=steps, arrays=arrays))
+        left = [r for r in self.rows.values() if r.status in ("waiting", "running")]
+        for row in left:
+            status = _end(row)
+            note = OVER if status == "stopped" else row.note
+            self._set(row.trial, status=status, note=note)
+        return bool(left)
+
+    def take_up(self) -> None:
+        """The study goes on after all, and with it the trials that it has left."""
+        for row in [row for row in self.rows.values() if row.note == OVER]:
+            begun = row.step > row.start_step
+            self._set(row.trial, status="running" if begun else "waiting", note="")
 
     @property
     def kept_bytes(self) -> int:
@@ -166,6 +200,13 @@ class Recorder:
     def _set(self, trial: int, **news: Any) -> None:
         self.rows[trial] = dataclasses.replace(self.rows[trial], **news)
         self._changed.add(trial)
+
+
+def _end(row: TrialRow) -> str:
+    """The status of a trial that trains no more."""
+    if row.diverged_step is not None:
+        return "diverged"
+    return "complete" if row.step == row.max_train_steps else "stopped"
 
 
 def _stack(copied: Copied, what: str) -> Stack:

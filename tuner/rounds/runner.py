@@ -7,6 +7,8 @@ from typing import Any
 
 from tuner.lanes import feed
 from tuner.lanes.layout import idle_cores
+from tuner.rounds import rules
+from tuner.rounds.budget import Budget
 from tuner.rounds.definition import check_same, definition
 from tuner.rounds.display import Display
 from tuner.rounds.driver import Driver
@@ -20,6 +22,7 @@ from tuner.runs import Run
 from tuner.store.definition import NAME
 from tuner.store.reader import read_definition, read_ledger
 from tuner.store.writer import Writer
+from tuner.study.stopping import target
 from tuner.study.study import Round, Study
 
 
@@ -28,18 +31,21 @@ def run(
     directory: str | Path,
     *,
     layout: LayoutLike | None = None,
+    budget: Budget | None = None,
     display: Display | None = None,
 ) -> Run:
     """Run a study, or go on with it; a complete one is left as it is.
 
     Interrupted by SIGINT or SIGTERM it commits and returns the run as it stands; the
-    same call goes on from there.
+    same call goes on from there. So it does when its budget is used up, and then goes
+    on with a larger one.
 
     Args:
         study: what to run.
         directory: where its records are, made if need be.
         layout: of every program, or of each by its name; chosen if None. A directory
             that has layouts keeps them.
+        budget: what all calls for this directory may use together; no end if None.
         display: what shows the progress; a terminal's or a notebook's if None.
 
     Raises:
@@ -71,8 +77,12 @@ def run(
         display = display or make_display(study, stop)
         if hint := idle_cores():
             display.note(hint)
+        if not before and (text := rules.warning(study, plan.rounds[0])):
+            display.note(text)
         try:
-            Driver(plan, directory, writer, recorder, layouts, display, stop).run()
+            Driver(
+                plan, directory, writer, recorder, layouts, display, stop, budget
+            ).run()
         finally:
             display.close()
     return Run(directory, study=study)
@@ -87,6 +97,7 @@ def promote(
     across: str = "each",
     study: Study | None = None,
     layout: LayoutLike | None = None,
+    budget: Budget | None = None,
     display: Display | None = None,
 ) -> Run:
     """Add a round to a run: its best trials, trained longer.
@@ -99,6 +110,7 @@ def promote(
         across: "each" scientific combination keeps its share, or "all" together.
         study: the definition, where the run was opened without it.
         layout: as in `run`.
+        budget: as in `run`.
         display: as in `run`.
 
     Raises:
@@ -110,11 +122,16 @@ def promote(
             "promoting needs the study's functions, but a run that was opened has only "
             "its data: pass study=, or promote what tuner.run returned"
         )
+    if run_.has_reached(study_target := target(study.rules)):
+        raise ValueError(
+            f"no round follows a study whose target is reached, but {study_target} is: "
+            "pass study=dataclasses.replace(study, stop=()), or a harder target"
+        )
     longer = Round(
         keep=keep, max_train_steps=max_train_steps, extend=extend, across=across
     )
     study = dataclasses.replace(study, rounds=(*study.rounds, longer))
-    return run(study, run_.directory, layout=layout, display=display)
+    return run(study, run_.directory, layout=layout, budget=budget, display=display)
 
 
 def _definition_before(directory: Path, study: Study) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from tuner.study.hyperparams import Hyperparams
 from tuner.study.names import unknown
 from tuner.study.sampling import METHODS
 from tuner.study.space import Space
+from tuner.study.stopping import Rule, Target, as_rules
+from tuner.study.stopping import describe as describe_rule
 from tuner.study.task import Task
 from tuner.study.values import whole
 
@@ -101,6 +103,9 @@ class Study:
         eval_every: steps between evaluations; a divisor of every horizon.
         seed: rules all randomness.
         sampling: "halton" (scrambled, quasi-random), "random" or "grid".
+        stop: rules, one or several: a `Target` that ends the study, a `Prune`, or any
+            function of one trial's `Evaluations` that says whether to stop it. A trial
+            that diverged stops always.
 
     Raises:
         ValueError: for what can never run; see the message for the remedy.
@@ -116,9 +121,11 @@ class Study:
     eval_every: int
     seed: int = 0
     sampling: str = "halton"
+    stop: Rule | Target | Sequence[Any] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rounds", tuple(self.rounds))
+        object.__setattr__(self, "stop", as_rules(self.stop))
         for name in ("eval_every", "seed"):
             object.__setattr__(self, name, whole(name, getattr(self, name)))
         if isinstance(self.objective, str):
@@ -138,6 +145,12 @@ class Study:
         """The objective, with its direction."""
         assert not isinstance(self.objective, str)
         return self.objective
+
+    @property
+    def rules(self) -> tuple[Rule | Target, ...]:
+        """All of `stop`."""
+        assert isinstance(self.stop, tuple)
+        return self.stop
 
     def batch_size(self, configuration: Mapping[str, Any]) -> int | None:
         """Examples in a batch of a trial; None for a task without batches."""
@@ -259,6 +272,7 @@ def describe(study: Study) -> dict[str, Any]:
         "eval_every": study.eval_every,
         "seed": study.seed,
         "sampling": study.sampling,
+        "stop": [describe_rule(rule) for rule in study.rules],
         "task": {
             "class": type(study.task).__name__,
             "batch_size": study.task.batch_size,

@@ -1,0 +1,24 @@
+"""Whether two runs are the same: their tables, and the states that they keep."""
+
+import polars as pl
+
+
+def assert_equal(run, other):
+    """The same trials and rows, each row once, the same best and last states."""
+    assert run.trials.equals(other.trials)
+    for table in ("train", "valid"):
+        rows = run.metrics(table)
+        assert rows.equals(other.metrics(table))
+        assert rows.select(pl.col("trial", "step")).is_unique().all()
+    for trial in run.trials["trial"]:
+        for what in ("best", "last"):
+            ours, theirs = run.restore(trial, what), other.restore(trial, what)
+            assert str(ours) == str(theirs)
+            assert bytes_of(ours) == bytes_of(theirs)
+
+
+def bytes_of(tree):
+    """A state as it is compared, bit for bit."""
+    if isinstance(tree, dict):
+        return {name: bytes_of(value) for name, value in tree.items()}
+    return tree.tobytes()
