@@ -10,6 +10,7 @@ import tuner
 from tuner.lanes.engine import Engine
 from tuner.lanes.layout import Layout
 from tuner.lanes.program import Program
+from tuner.lanes.trial import check_parts
 from tuner.rounds.groups import make_group, make_job
 from tuner.rounds.trials import planned
 
@@ -194,3 +195,34 @@ def test_a_range_of_sizes_cannot_share_a_program():
     space = declared.space.replace(batch_size=tuner.Int(16, 64))
     with pytest.raises(ValueError, match=r"list them, tuner\.Choice"):
         dataclasses.replace(declared, space=space)
+
+
+def test_batches_that_do_not_divide_are_not_split():
+    declared = study(batch_size=25)
+    group = make_group(declared, next(iter(planned(declared, 1))))
+    check_parts(group, Layout(1, 1, 2))
+    with pytest.raises(ValueError, match=r"must divide .* \(parts=2, examples=25\)"):
+        check_parts(group, Layout(1, 1, 2, 2))
+
+
+def test_a_task_that_takes_no_parts_is_not_split():
+    declared = study(batch_size=32)
+    group = make_group(declared, next(iter(planned(declared, 1))))
+    whole = dataclasses.replace(group, task=Whole())
+    with pytest.raises(ValueError, match="Whole takes no parts of batches"):
+        check_parts(whole, Layout(1, 1, 2, 2))
+
+
+class Whole(tuner.Task):
+    """A task with a `step` alone."""
+
+    train = small.TRAIN
+
+    def init(self, key, hyperparams):
+        raise AssertionError
+
+    def step(self, key, hyperparams, state, *inputs):
+        raise AssertionError
+
+    def evaluate(self, key, hyperparams, state):
+        raise AssertionError

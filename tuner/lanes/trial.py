@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tuner.lanes.layout import Layout
 from tuner.lanes.state import KEYS, LaneState, Pending, Trained, as_words
 from tuner.study.data import Arrays
 from tuner.study.hyperparams import Hyperparams
@@ -19,7 +20,7 @@ from tuner.study.source import Source
 from tuner.study.study import Maximize, Minimize
 from tuner.study.task import Task, bind
 
-PARTS = "parts"  # the axis of devices that share a batch
+PARTS = "data"  # the axis of devices that share a batch
 INIT, DATA, STEP = range(3)  # what a trial's key is for
 EVALUATE = np.uint32(2**31)  # no sample's number: the study's key is folded by those
 
@@ -97,6 +98,28 @@ class Group:
             "task": {} if self.task.data is None else self.task.data,
             "seed": np.array([self.seed >> 32, self.seed & 0xFFFFFFFF], np.uint32),
         }
+
+
+def check_parts(group: Group, layout: Layout) -> None:
+    """Refuse to split batches that do not divide, or of a task that takes them whole.
+
+    Raises:
+        ValueError: with the rule, the values and the remedy.
+    """
+    if layout.parts == 1:
+        return
+    if group.task.train is None or not group.task.takes_parts:
+        raise ValueError(
+            f"the layout {layout} splits every batch over {layout.parts} devices, but "
+            f"{type(group.task).__name__} takes no parts of batches: define "
+            "`contribute` and `update`, or leave the fourth number out"
+        )
+    if group.tick_examples % layout.parts:
+        raise ValueError(
+            "`parts` must divide the examples that are seen at a time, but got "
+            f"(parts={layout.parts}, examples={group.tick_examples}) for the layout "
+            f"{layout}: leave the fourth number out, or change the batch size"
+        )
 
 
 def begin(group: Group, data: Any, numbers: jax.Array, traced: Any) -> LaneState:

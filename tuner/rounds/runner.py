@@ -7,6 +7,7 @@ from typing import Any
 
 from tuner.lanes import feed
 from tuner.lanes.layout import idle_cores
+from tuner.lanes.trial import check_parts
 from tuner.rounds import rules
 from tuner.rounds.budget import Budget
 from tuner.rounds.definition import check_same, definition
@@ -57,7 +58,7 @@ def run(
     plan = preflight(study)
     before = _definition_before(directory, study)
     layouts = Layouts(plan.groups, before.get("layouts", {}), layout)
-    _check_feeds(plan, layouts)
+    _check_layouts(plan, layouts)
     with Writer(directory) as writer, stop_on_signals() as stop:
 
         def decided() -> None:
@@ -143,9 +144,11 @@ def _definition_before(directory: Path, study: Study) -> dict[str, Any]:
     return before
 
 
-def _check_feeds(plan: Plan, layouts: Layouts) -> None:
-    """Refuse batches that the host reads and has no room for."""
+def _check_layouts(plan: Plan, layouts: Layouts) -> None:
+    """Refuse batches that cannot be split, or that the host reads without room."""
     everything = [trial for trials in plan.rounds for trial in trials]
     for name, members in by_group(plan.study, everything).items():
         group = make_group(plan.study, members[0])
-        feed.check(group, layouts.guess(name, len(members))[0])
+        layout, _ = layouts.guess(name, len(members))
+        check_parts(group, layout)
+        feed.check(group, layout)
