@@ -67,19 +67,26 @@ def test_it_is_evaluated_where_lanes_are_and_at_the_end(outside):
     assert [step for step, _, evaluation in outside if evaluation] == [5, STEPS]
 
 
-def test_eagerly_the_task_sees_numbers(trial):
-    seen = []
+@pytest.fixture(scope="module")
+def eager(trial):
+    """Its first step without a compiler, and whether its task saw a tracer there."""
+    traced = []
 
     def init(key, hyperparams):
-        seen.append(isinstance(hyperparams.learning_rate, jax.core.Tracer))
+        traced.append(isinstance(hyperparams.learning_rate, jax.core.Tracer))
         return small.init(key, hyperparams)
 
     study = small.study(task=small.task(init=init))
-    alone(trial, study, steps=1, eager=True)
-    assert seen == [False]
+    ((_, metrics, _),) = alone(trial, study, steps=1, eager=True)
+    return metrics, traced
 
 
-def test_eagerly_the_numbers_are_the_same(trial, outside):
-    ((_, metrics, _),) = alone(trial, steps=1, eager=True)
+def test_eagerly_the_task_sees_numbers(eager):
+    _, traced = eager
+    assert traced == [False]
+
+
+def test_eagerly_the_numbers_are_the_same(eager, outside):
+    metrics, _ = eager
     # Fused or not, the same sums in another order.
     np.testing.assert_allclose(metrics["loss"], outside[0][1]["loss"], rtol=1e-5)

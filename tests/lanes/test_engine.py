@@ -1,5 +1,7 @@
 """The engine's laws: isolation, one program, exactness, a broken trial alone."""
 
+import operator
+
 import numpy as np
 import pytest
 import small
@@ -178,18 +180,21 @@ def test_trials_equal_a_plain_loop_over_optax(program, study):
         batch_size=32,
         num_examples=600,
     )
-    state = small.optimizer(hyperparams, 0.0).init(params)
-    losses = []
-    for count in range(10):
-        batch = jax.tree.map(lambda a, at=count: a[order[at]], small.TRAIN.tree)
+
+    @jax.jit
+    def update(params, state, batch, rate):
         (loss, _), gradient = jax.value_and_grad(small.loss, 2, has_aux=True)(
             None, hyperparams, params, batch
         )
-        rate = trial.rates["learning_rate"][count]
-        updates, state = small.optimizer(hyperparams, rate).update(
-            gradient, state, params
-        )
-        params = optax.apply_updates(params, updates)
+        optimizer = small.optimizer(hyperparams, rate)
+        updates, state = optimizer.update(gradient, state, params)
+        return optax.apply_updates(params, updates), state, loss
+
+    state = small.optimizer(hyperparams, 0.0).init(params)
+    losses = []
+    for indices, rate in zip(order, trial.rates["learning_rate"][:10], strict=True):
+        batch = jax.tree.map(operator.itemgetter(np.asarray(indices)), small.TRAIN.tree)
+        params, state, loss = update(params, state, batch, rate)
         losses.append(loss)
     curves, _ = train(program, study, [trial])
     recorded = [*curves[trial.trial][:5], *curves[trial.trial][6:11]]

@@ -11,17 +11,29 @@ from scipy import stats
 
 from tuner.lanes.order import batch_indices
 
+# Whole numbers come out alike however hard the compiler works, so let it be quick.
+jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
-def order(seed, *, epoch=0, offset=0, steps, batch_size, num_examples):
-    indices = batch_indices(
-        jax.random.key(seed, impl="threefry2x32"),
-        jnp.int32(epoch),
-        jnp.int32(offset),
-        steps=steps,
-        batch_size=batch_size,
-        num_examples=num_examples,
-    )
-    return np.asarray(indices)
+
+@functools.cache
+def compiled(*, num_examples, batch_size, steps):
+    """Batches from a key's seed and where the first begins: one program a size."""
+
+    def batches(seed, epoch, offset):
+        return batch_indices(
+            jax.random.key(seed, impl="threefry2x32"),
+            jnp.int32(epoch),
+            jnp.int32(offset),
+            steps=steps,
+            batch_size=batch_size,
+            num_examples=num_examples,
+        )
+
+    return jit(batches)
+
+
+def order(seed, *, epoch=0, offset=0, **sizes):
+    return np.asarray(compiled(**sizes)(seed, epoch, offset))
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 64, 97, 1500, 65_537])
@@ -33,18 +45,11 @@ def test_an_epoch_sees_every_example_once(n):
 @pytest.mark.parametrize("n", [3, 4, 5])
 def test_every_permutation_is_equally_likely(n):
     keys = jax.random.split(jax.random.key(1, impl="threefry2x32"), 24_000)
-    permutations = jax.jit(
-        jax.vmap(
-            lambda key: batch_indices(
-                key,
-                jnp.int32(0),
-                jnp.int32(0),
-                steps=1,
-                batch_size=n,
-                num_examples=n,
-            )[0]
-        )
-    )(keys)
+    permutation = functools.partial(
+        batch_indices, steps=1, batch_size=n, num_examples=n
+    )
+    along_keys = jax.vmap(permutation, in_axes=(0, None, None))
+    permutations = jit(along_keys)(keys, jnp.int32(0), jnp.int32(0))[:, 0]
     codes = np.asarray(permutations).astype(int) @ n ** np.arange(n)
     all_codes = [np.dot(p, n ** np.arange(n)) for p in itertools.permutations(range(n))]
     counts = [(codes == code).sum() for code in all_codes]
@@ -55,25 +60,13 @@ def test_every_permutation_is_equally_likely(n):
 SIZES = [(5, 5), (7, 1), (60, 4)]  # examples, batch
 
 
-@functools.cache
-def compiled(n, batch_size, steps):
-    """Batches from a key's seed and where the first begins: one program a size."""
-
-    def batches(seed, epoch, offset):
-        key = jax.random.key(seed, impl="threefry2x32")
-        return batch_indices(
-            key, epoch, offset, steps=steps, batch_size=batch_size, num_examples=n
-        )
-
-    return jax.jit(batches)
-
-
 @given(size=st.sampled_from(SIZES), start=st.integers(0, 30), seed=st.integers(0, 99))
 def test_batches_do_not_depend_on_where_a_call_begins(size, start, seed):
     n, batch_size = size
-    whole = compiled(n, batch_size, 40)(seed, jnp.int32(0), jnp.int32(0))
-    epoch, offset = map(jnp.int32, divmod(start * batch_size, n))
-    part = compiled(n, batch_size, 10)(seed, epoch, offset)
+    sizes = {"num_examples": n, "batch_size": batch_size}
+    whole = order(seed, steps=40, **sizes)
+    epoch, offset = divmod(start * batch_size, n)
+    part = order(seed, epoch=epoch, offset=offset, steps=10, **sizes)
     np.testing.assert_array_equal(part, whole[start : start + 10])
 
 
