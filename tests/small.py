@@ -1,4 +1,8 @@
-"""Small studies for the tests: a network of one hidden layer on the digits."""
+"""Small studies for the tests: a network of one hidden layer on the digits.
+
+Where its layout does not matter, a test runs `study()` at 2x1x2 and `diverging_study()`
+at 2x1x4: their programs are then compiled once in a session of tests.
+"""
 
 import jax
 import jax.numpy as jnp

@@ -60,7 +60,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def first(folder, cores):
     """The command that ran the study, which everything below looks at."""
-    return command("run", folder / "little.py", "--dir", folder / "runs" / "little")
+    where = ["--dir", folder / "runs" / "little", "--layout", "2x1x2"]
+    return command("run", folder / "little.py", *where)
 
 
 @pytest.fixture(scope="session")

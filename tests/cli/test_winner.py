@@ -47,7 +47,7 @@ def unscheduled(tmp_path_factory):
         schedule=lambda hyperparams, steps: lambda count: hyperparams.learning_rate,
         rounds=[tuner.Round(trials=2, max_train_steps=5)],
     )
-    return tuner.run(study, tmp_path_factory.mktemp("run"))
+    return tuner.run(study, tmp_path_factory.mktemp("run"), layout="2x1x2")
 
 
 def test_a_function_is_told_as_such(unscheduled):

@@ -36,14 +36,14 @@ def told(tmp_path_factory):
     """A study of one program in which a third of the trials diverge."""
     display = Recording()
     study, directory = small.diverging_study(), tmp_path_factory.mktemp("run")
-    tuner.run(study, directory, layout="1x2x4", display=display)
+    tuner.run(study, directory, layout="2x1x4", display=display)
     tuner.run(study, directory, display=display)
     return display
 
 
 def test_a_run_tells_of_each_stage_in_order_and_of_a_complete_one_nothing(told):
     stages = [event for event in told.events if event != "advanced"]
-    compilation = ["compiling for 18 at 1x2x4", "compiled all"]
+    compilation = ["compiling for 18 at 2x1x4", "compiled all"]
     assert stages == [*compilation, "ended 1 of 1", "closed", "closed"]
 
 

@@ -1,7 +1,5 @@
 """The laws of a run, on a study of two rounds: exactness, completeness, the best."""
 
-import dataclasses
-
 import numpy as np
 import polars as pl
 import pytest
@@ -13,13 +11,14 @@ from tuner import analysis
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return tuner.run(small.study(), tmp_path_factory.mktemp("runs") / "small")
+    directory = tmp_path_factory.mktemp("runs") / "small"
+    return tuner.run(small.study(), directory, layout="2x1x2")
 
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory):
-    study = small.diverging_study()
-    return tuner.run(study, tmp_path_factory.mktemp("runs") / "broken")
+    study, directory = small.diverging_study(), tmp_path_factory.mktemp("runs")
+    return tuner.run(study, directory / "broken", layout="2x1x4")
 
 
 def test_an_exact_trial_is_bitwise_the_same_trial_trained_from_step_0(run, tmp_path):
@@ -192,7 +191,7 @@ def test_a_cosine_study_trains_afresh_under_the_stretched_cosine(tmp_path):
             tuner.Round(keep=2, max_train_steps=60, extend=tuner.Stretch()),
         ],
     )
-    trials = tuner.run(study, tmp_path / "cosine").trials
+    trials = tuner.run(study, tmp_path / "cosine", layout="2x1x2").trials
     children = trials.filter(round=2)
     parents = trials.select(parent="trial", base="schedule.peak")
     assert children["resume"].to_list() == ["fresh", "fresh"]
@@ -209,7 +208,8 @@ def test_points_run_beside_sampled_trials(tmp_path):
         "warmup_steps": 2,
     }
     rounds = [tuner.Round(trials=4, points=[point], max_train_steps=10)]
-    trials = tuner.run(small.study(rounds=rounds), tmp_path / "points").trials
+    study = small.study(rounds=rounds)
+    trials = tuner.run(study, tmp_path / "points", layout="2x1x2").trials
     assert trials["sample"].to_list() == [0, 0, 1, 1, -1]
     last = trials.row(-1, named=True)
     assert {name: last[f"hp.{name}"] for name in point} == point
@@ -229,9 +229,11 @@ def test_asking_for_more_trials_changes_no_existing_one(run, tmp_path):
     )
 
 
-def test_a_maximized_objective_ranks_the_other_way(run, tmp_path):
-    study = dataclasses.replace(small.study(), objective=tuner.Maximize("valid/error"))
-    upside_down = tuner.run(study, tmp_path / "max", layout=run.layout)
+def test_a_maximized_objective_ranks_the_other_way(tmp_path):
+    study = small.study(
+        space=small.space(activation="relu"), objective=tuner.Maximize("valid/error")
+    )
+    upside_down = tuner.run(study, tmp_path / "max", layout="2x1x2")
     first = upside_down.metrics("valid").filter(pl.col("trial") < 12)
     best = analysis.best_steps(first, "valid/error", maximize=True)
     assert upside_down.trials.head(12)["best_objective"].to_list() == (
