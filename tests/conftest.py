@@ -1,4 +1,4 @@
-"""What all tests run under: checked shapes, two CPU devices, one compilation cache."""
+"""What all tests run under: checked shapes, two CPU devices, caches of their own."""
 
 import os
 import tempfile

@@ -9,11 +9,47 @@ import tuner
 from tuner.cli.texts import aligned, costs, result, standing, with_budget
 from tuner.rounds.budget import Budget
 
+FIGURES = {
+    "trial_steps": 46_350,
+    "examples": 2_966_400,
+    "seconds": 36.7,
+    "programs": 3,
+    "compile_seconds": 12.3,
+    "compilations": 15,
+    "compilations_from_cache": 12,
+    "calibration_compilations": 0,
+    "calibration_seconds": 0.0,
+    "train_seconds": 5.0,
+    "trial_steps_per_second": 9_270.0,
+    "examples_per_second": 593_280.0,
+    "lanes_in_use": 0.3,
+    "occupancy": 0.61,
+    "flops": 156e9,
+    "flops_per_trial_step": 3.36e6,
+    "peak_flops": 2.4e12,
+    "share_of_peak": 0.065,
+    "bytes_to_devices": 6_950_064,
+    "bytes_to_host": 37_178_592,
+}
 
-def test_the_cost_of_a_run_is_one_line():
-    figures = {"trial_steps": 46_350, "seconds": 36.7, "programs": 3, "compilations": 1}
-    assert costs(figures, 72) == (
-        "72 trials, 46,350 steps, 37 s, 1,263 trial-steps/s, 3 programs, 1 compilation"
+
+def test_the_cost_of_a_run_is_four_lines():
+    assert costs(FIGURES, 72).splitlines() == [
+        "done      72 trials, 46,350 steps, 2,966,400 examples, in 37 s",
+        "compiled  3 programs in 12 s; 15 compilations, 12 of them from the cache",
+        "trained   9,270 trial-steps/s, 593,280 examples/s, in 5.0 s; "
+        "lanes occupied 30%, of those computed 61%",
+        "computed  156 GFLOP, 3.36 MFLOP a trial-step; 6.5% of the measured peak of "
+        "480 GFLOP/s; 6.95 MB to the devices, 37.2 MB back",
+    ]
+
+
+def test_what_was_compiled_to_calibrate_is_told_apart():
+    calibrated = {"calibration_compilations": 8, "calibration_seconds": 2.5}
+    assert (
+        costs(FIGURES | calibrated, 72)
+        .splitlines()[1]
+        .endswith("12 of them from the cache; 8 more to calibrate, in 2.5 s")
     )
 
 

@@ -19,7 +19,7 @@ def test_what_was_measured_is_known_again():
 @pytest.mark.parametrize("text", ["", "no json", "[1]", '{"a program": "8"}'])
 def test_a_damaged_file_costs_only_a_measurement(folder, text):
     folder.mkdir()
-    (folder / remembered.NAME).write_text(text)
+    (folder / remembered.LAYOUTS).write_text(text)
     assert remembered.recall("a program") is None
     remembered.remember("a program", 8)
     assert remembered.recall("a program") == 8

@@ -139,6 +139,19 @@ def test_one_training_program_a_group(run):
     assert figures["programs"] == figures["trainings_traced"] == 2
 
 
+def test_figures_agree_with_the_tables(run):
+    figures, rows = run.figures, run.metrics("train")
+    assert figures["trial_steps"] == rows.height
+    assert figures["examples"] == 32 * rows.height
+    assert figures["lane_calls"] == run.metrics("valid").height
+    groups = figures["groups"]
+    assert set(groups) == set(run.layout)
+    for name in ("lane_calls", "flops", "bytes_to_devices", "bytes_to_host"):
+        assert figures[name] == sum(group[name] for group in groups.values()) > 0
+    assert 0 < figures["lanes_in_use"] <= figures["occupancy"] <= 1
+    assert figures["share_of_peak"] > 0
+
+
 def test_broken_trials_are_data(broken):
     trials = broken.trials
     diverged = trials.filter(status="diverged")

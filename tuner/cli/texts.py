@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from tuner.rounds.budget import Budget
-from tuner.rounds.wording import count, duration, number
+from tuner.rounds.wording import amount, count, duration, number
 from tuner.runs import Run
 from tuner.store import database
 from tuner.study.stopping import described_target
@@ -27,22 +27,19 @@ def standing(run: Run) -> str:
 
 
 def costs(figures: Mapping[str, Any], num_trials: int) -> str:
-    """What a run has cost, in a line.
+    """What a run has cost: what was done, compiled, trained and computed, a line each.
 
     Args:
         figures: the run's.
         num_trials: how many trials it has.
     """
-    steps, seconds = figures["trial_steps"], figures["seconds"]
-    parts = [
-        count(num_trials, "trial"),
-        count(steps, "step"),
-        duration(seconds),
-        f"{steps / max(seconds, 1e-9):,.0f} trial-steps/s",
-        count(figures["programs"], "program"),
-        count(figures["compilations"], "compilation"),
-    ]
-    return ", ".join(parts)
+    what = {
+        "done": _done(figures, num_trials),
+        "compiled": _compiled(figures),
+        "trained": _trained(figures),
+        "computed": _computed(figures),
+    }
+    return aligned(what)
 
 
 def result(trial: Mapping[str, Any], study: Mapping[str, Any]) -> str:
@@ -93,3 +90,50 @@ def _statuses(trials: pl.DataFrame) -> str:
     counts = trials["status"].value_counts(sort=True).rows()
     listed = ", ".join(f"{n:,} {status}" for status, n in counts)
     return f"{count(trials.height, 'trial')}: {listed}"
+
+
+def _done(figures: Mapping[str, Any], num_trials: int) -> str:
+    return ", ".join(
+        [
+            count(num_trials, "trial"),
+            count(figures["trial_steps"], "step"),
+            count(figures["examples"], "example"),
+            f"in {duration(figures['seconds'])}",
+        ]
+    )
+
+
+def _compiled(figures: Mapping[str, Any]) -> str:
+    parts = [
+        f"{count(figures['programs'], 'program')} in "
+        f"{duration(figures['compile_seconds'])}",
+        f"{count(figures['compilations'], 'compilation')}, "
+        f"{figures['compilations_from_cache']:,} of them from the cache",
+    ]
+    if figures["calibration_compilations"]:
+        parts.append(
+            f"{figures['calibration_compilations']:,} more to calibrate, in "
+            f"{duration(figures['calibration_seconds'])}"
+        )
+    return "; ".join(parts)
+
+
+def _trained(figures: Mapping[str, Any]) -> str:
+    return (
+        f"{figures['trial_steps_per_second']:,.0f} trial-steps/s, "
+        f"{figures['examples_per_second']:,.0f} examples/s, "
+        f"in {duration(figures['train_seconds'])}; lanes occupied "
+        f"{figures['lanes_in_use']:.0%}, of those computed {figures['occupancy']:.0%}"
+    )
+
+
+def _computed(figures: Mapping[str, Any]) -> str:
+    peak = figures["peak_flops"] / max(figures["train_seconds"], 1e-9)
+    return (
+        f"{amount(figures['flops'], 'FLOP')}, "
+        f"{amount(figures['flops_per_trial_step'], 'FLOP')} a trial-step; "
+        f"{figures['share_of_peak']:.1%} of the measured peak of "
+        f"{amount(peak, 'FLOP/s')}; "
+        f"{amount(figures['bytes_to_devices'], 'B')} to the devices, "
+        f"{amount(figures['bytes_to_host'], 'B')} back"
+    )

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from tuner.lanes import layout as layouts
+from tuner.lanes.compilations import calibrating
 from tuner.lanes.engine import Engine
 from tuner.lanes.job import Job
 from tuner.lanes.layout import Layout
@@ -55,11 +56,27 @@ def fastest(
     Returns:
         The same program, or one at another layout, compiled.
     """
-    ticks = sum(job.ticks for job in jobs)
-    started = time.perf_counter()
     engine = Engine(program)
     engine.submit(list(_copies(jobs, program.layout.lanes)))
     engine.fill()
+    with calibrating():
+        best, measured = _compare(program, jobs, fits)
+    best.compile()
+    return best, measured
+
+
+def others(layout: Layout, num_trials: int) -> Iterator[Layout]:
+    """Layouts of other widths for as many trials, the likely ones first."""
+    for factor in (0.25, 2, 0.5, 4):
+        width = layout.width * factor
+        if width >= 1 and width * layout.devices < 2 * num_trials:
+            yield layouts.choose(num_trials, width=int(width))
+
+
+def _compare(program, jobs, fits):
+    """The program that was fastest, of which `advance` is compiled, and all speeds."""
+    ticks = sum(job.ticks for job in jobs)
+    started = time.perf_counter()
     states = jax.tree.map(np.array, jax.device_get(program.lanes))
     measured = [_measure(program, jobs)]
     budget = min(SHARE * ticks / measured[0].ticks_per_second, MOST_SECONDS)
@@ -74,16 +91,7 @@ def fastest(
         measured.append(_measure(candidate, jobs))
         if measured[-1].ticks_per_second > GAIN * speed:
             best, speed = candidate, measured[-1].ticks_per_second
-    best.compile()
     return best, measured
-
-
-def others(layout: Layout, num_trials: int) -> Iterator[Layout]:
-    """Layouts of other widths for as many trials, the likely ones first."""
-    for factor in (0.25, 2, 0.5, 4):
-        width = layout.width * factor
-        if width >= 1 and width * layout.devices < 2 * num_trials:
-            yield layouts.choose(num_trials, width=int(width))
 
 
 def _measure(program: Program, jobs: Sequence[Job]) -> Measured:

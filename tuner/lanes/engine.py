@@ -10,7 +10,6 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from tuner.lanes.feed import Feed, Piece
@@ -229,7 +228,7 @@ class Engine:
 
     def _read(self, flight: "_Flight") -> Called:
         """Wait for a call, and bring its results to the host."""
-        outputs = jax.device_get(flight.outputs)
+        outputs = self.program.fetch(flight.outputs)
         group = self.program.group
         sound = np.array([not o.broken for o in flight.occupants])
         occupants = [o for o in flight.occupants if not o.broken]
@@ -254,7 +253,7 @@ class Engine:
             valid={name: a[lanes] for name, a in outputs["valid"].items()},
             best_objective=outputs["best_objective"][lanes],
             best_step=outputs["best_step"][lanes],
-            copied=tuple(taken.fetch() for taken in flight.taken),
+            copied=tuple(taken.fetch(self.program) for taken in flight.taken),
             ended=tuple(flight.ended),
         )
 
@@ -278,12 +277,10 @@ class _Taken:
     occupants: list[tuple[int, int]]  # trial, step
     trained: Any
 
-    def fetch(self) -> Copied:
+    def fetch(self, program: Program) -> Copied:
         """Bring them to the host, without the rows that only fill up."""
-        arrays = {
-            path: np.asarray(leaf)[self.rows]
-            for path, leaf in flatten(self.trained).items()
-        }
+        stacks = program.fetch(flatten(self.trained))
+        arrays = {path: stack[self.rows] for path, stack in stacks.items()}
         trials, steps = zip(*self.occupants, strict=True)
         return Copied(what=self.what, trials=trials, steps=steps, arrays=arrays)
 

@@ -24,8 +24,9 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from tuner.lanes import convolutions
 from tuner.lanes.call import NEIGHBOURS, call
+from tuner.lanes.costs import Costs, costs
 from tuner.lanes.layout import Layout
-from tuner.lanes.state import LaneState, Trained
+from tuner.lanes.state import LaneState, Trained, num_bytes
 from tuner.lanes.trial import PARTS, Group, begin, initial_state
 
 LANES = PartitionSpec("trials")
@@ -43,6 +44,7 @@ class Program:
         traces: how often Python traced each function; one each, or the law is broken.
         compile_seconds: spent on tracing and compiling.
         note: a line worth knowing about what was compiled, or nothing.
+        bytes_sent, bytes_fetched: from the host to the devices, and back.
     """
 
     def __init__(self, group: Group, layout: Layout) -> None:
@@ -51,6 +53,7 @@ class Program:
         self.traces = dict.fromkeys(FUNCTIONS, 0)
         self.compile_seconds = 0.0
         self.note = ""
+        self.bytes_sent = self.bytes_fetched = 0
         devices = np.array(jax.local_devices()[: layout.devices * layout.parts])
         self._mesh = Mesh(
             devices.reshape(layout.devices, layout.parts),
@@ -67,6 +70,8 @@ class Program:
         other = Program(self.group, layout)
         if (layout.devices, layout.parts) == (self.layout.devices, self.layout.parts):
             other.__dict__["_data"] = self._data  # it lies on the same devices
+        if "costs" in self.__dict__:
+            other.__dict__["costs"] = self.costs
         return other
 
     def compile(self, only: Sequence[str] = FUNCTIONS) -> None:
@@ -74,6 +79,7 @@ class Program:
         started = time.perf_counter()
         missing = [name for name in only if name not in self._compiled]
         with concurrent.futures.ThreadPoolExecutor() as pool:
+            pool.submit(lambda: self.costs)  # beside the others it takes no time
             building = {name: pool.submit(self.build, name) for name in missing}
             self._compiled |= {name: b.result() for name, b in building.items()}
         self.compile_seconds += time.perf_counter() - started
@@ -93,8 +99,16 @@ class Program:
         return {name: c.memory_analysis() for name, c in self._compiled.items()}
 
     @functools.cached_property
+    def costs(self) -> Costs:
+        """What its trials compute, in FLOPs."""
+        return costs(self.group, self.like, self.lane_type)
+
+    @functools.cached_property
     def _data(self) -> Any:
-        return _put_once(self.group.data, self._everywhere)
+        data = _put_once(self.group.data, self._everywhere)
+        different = {id(leaf): leaf for leaf in jax.tree.leaves(data)}
+        self.bytes_sent += num_bytes(different) * self._mesh.size
+        return data
 
     @functools.cached_property
     def lanes(self) -> LaneState:
@@ -132,6 +146,12 @@ class Program:
         """Copies of some lanes of each device, numbered within it."""
         return self._compiled["take"](self.lanes, self._put(lanes))
 
+    def fetch(self, outputs: Any) -> Any:
+        """Wait for what the functions returned, and bring it to the host."""
+        arrays = jax.device_get(outputs)
+        self.bytes_fetched += num_bytes(arrays)
+        return arrays
+
     @property
     def trained_type(self) -> Trained:
         """The types of one trial's `Trained`, without an axis of lanes."""
@@ -154,6 +174,7 @@ class Program:
 
     def _put(self, inputs):
         """To the devices, always in one way: another way would be another program."""
+        self.bytes_sent += num_bytes(inputs)
         return jax.device_put(inputs, self._by_lane)
 
     def _build(self, function: Callable, *types: Any) -> Any:

@@ -1,16 +1,17 @@
-"""Widths that were measured before, kept on disk for each program and kind of device.
+"""What was measured before, kept on disk for each kind of device.
 
-They are only worth time: a file that is gone or damaged costs a measurement.
+It is only worth time: a file that is gone or damaged costs a measurement.
 """
 
 import contextlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import jax
 
-NAME = "layouts.json"
+LAYOUTS = "layouts.json"
 VARIABLE = "TUNER_CACHE_DIR"
 
 
@@ -24,31 +25,41 @@ def cache_folder() -> Path:
 
 def recall(fingerprint: str) -> int | None:
     """The width that was fastest for a program on these devices, if it is known."""
-    return _read().get(_key(fingerprint))
+    width = read(LAYOUTS, _key(fingerprint))
+    return width if isinstance(width, int) else None
 
 
 def remember(fingerprint: str, width: int) -> None:
-    """Keep what was fastest; where nothing can be written, nothing is kept."""
+    """Keep what was fastest."""
+    write(LAYOUTS, _key(fingerprint), width)
+
+
+def read(name: str, key: str) -> int | float | None:
+    """A number that a file has; None where it has none above 0."""
+    value = _read(name).get(key)
+    return value if isinstance(value, int | float) and value > 0 else None
+
+
+def write(name: str, key: str, value: int | float) -> None:
+    """Keep a number in a file; where nothing can be written, nothing is kept."""
     folder = cache_folder()
-    text = json.dumps(_read() | {_key(fingerprint): width}, indent=1)
-    draft = folder / f"{NAME}.{os.getpid()}"
+    text = json.dumps(_read(name) | {key: value}, indent=1)
+    draft = folder / f"{name}.{os.getpid()}"
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         draft.write_text(text)
-        draft.replace(folder / NAME)
+        draft.replace(folder / name)
         return
     with contextlib.suppress(OSError):
         draft.unlink()
 
 
-def _read() -> dict[str, int]:
+def _read(name: str) -> dict[str, Any]:
     try:
-        known = json.loads((cache_folder() / NAME).read_text())
+        known = json.loads((cache_folder() / name).read_text())
     except (OSError, ValueError):
         return {}
-    if not isinstance(known, dict):
-        return {}
-    return {key: w for key, w in known.items() if isinstance(w, int) and w > 0}
+    return known if isinstance(known, dict) else {}
 
 
 def _key(fingerprint: str) -> str:

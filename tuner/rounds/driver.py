@@ -162,7 +162,7 @@ class Driver:
 
     def _join(self, name: str, engine: Engine, jobs: Sequence[Job]) -> None:
         """A program begins, or goes on, to train."""
-        if self.accounts.watch(engine):
+        if self.accounts.watch(name, engine):
             self.display.compiled(name, engine.program.compile_seconds)
             if engine.program.note:
                 self.display.note(engine.program.note)
@@ -192,13 +192,13 @@ class Driver:
         return jobs
 
     def _record(self, engine: Engine, called: Called) -> None:
-        examples = [
+        of_trials = [
             self.study.examples_per_step(self.recorder.rows[trial].hyperparams)
             for trial in called.trials.tolist()
         ]
-        evaluations = self.recorder.add(called, np.array(examples, np.int64))
-        engine.stop(self.rules.add(evaluations, called.ended))
-        self.accounts.add(int(called.good.sum()))
+        examples = np.array(of_trials, np.int64)
+        engine.stop(self.rules.add(self.recorder.add(called, examples), called.ended))
+        self.accounts.add(engine, called, examples)
         self.display.advanced(self._standing)
 
     def _commit(self) -> None:

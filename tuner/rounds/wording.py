@@ -23,6 +23,22 @@ def number(value: int | float | str | bool | None) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def amount(value: int | float, unit: str) -> str:
+    """So much of a unit, in three digits and by thousands.
+
+    Examples:
+        >>> amount(3_090_112, "FLOP"), amount(490.2e9, "FLOP/s"), amount(512, "B")
+        ('3.09 MFLOP', '490 GFLOP/s', '512 B')
+        >>> amount(999_999, "B")
+        '1 MB'
+    """
+    prefixes = ("", "k", "M", "G", "T", "P", "E")
+    power = 0
+    while (digits := float(f"{value:.3g}")) >= 1000 and power < len(prefixes) - 1:
+        value, power = digits / 1000, power + 1
+    return f"{digits:.4g} {prefixes[power]}{unit}"
+
+
 def duration(seconds: int | float) -> str:
     """A stretch of time, in the two units that tell.
 
