@@ -11,6 +11,7 @@ import importlib.util
 import multiprocessing
 import os
 import statistics
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -94,6 +95,11 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": middle, "least": min(values), "most": max(values)}
 
 
+def empty_caches(folder: str) -> dict[str, str]:
+    """Environment variables under which nothing is remembered from before."""
+    return {"XDG_CACHE_HOME": folder, "TUNER_CACHE_DIR": folder}
+
+
 def _can_take_part(contender: Contender) -> bool:
     if contender.needs is None or importlib.util.find_spec(contender.needs):
         return True
@@ -105,25 +111,29 @@ def _can_take_part(contender: Contender) -> bool:
 def _workers(contenders: Sequence[Contender]) -> Iterator[dict[str, Any]]:
     """A process for each, started and made ready one after another."""
     context = multiprocessing.get_context("spawn")
-    processes, ends = [], {}
-    try:
-        for contender in contenders:
-            ours, theirs = context.Pipe()
-            process = context.Process(
-                target=_serve, args=(theirs, contender.make, contender.arguments)
-            )
-            with _environment(JAX_NUM_CPU_DEVICES=str(contender.devices)):
+    processes, ends, before = [], {}, dict(os.environ)
+    with tempfile.TemporaryDirectory() as caches:
+        os.environ.update(empty_caches(caches))
+        try:
+            for contender in contenders:
+                os.environ["JAX_NUM_CPU_DEVICES"] = str(contender.devices)
+                ours, theirs = context.Pipe()
+                process = context.Process(
+                    target=_serve, args=(theirs, contender.make, contender.arguments)
+                )
                 process.start()
-            theirs.close()
-            processes.append(process)
-            ends[contender.name] = ours
-            _answer(ours, contender.name)
-        yield ends
-    finally:
-        for end in ends.values():
-            end.close()
-        for process in processes:
-            process.join()
+                theirs.close()
+                processes.append(process)
+                ends[contender.name] = ours
+                _answer(ours, contender.name)
+            yield ends
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+            for end in ends.values():
+                end.close()
+            for process in processes:
+                process.join()
 
 
 def _serve(end: Any, make: Callable, arguments: Mapping[str, Any]) -> None:
@@ -144,14 +154,3 @@ def _answer(end: Any, name: str) -> Any:
     if isinstance(answer, Exception):
         raise RuntimeError(f"{name} failed") from answer
     return answer
-
-
-@contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from benchmarks.measurements.cold import cold
 from benchmarks.measurements.growth import growth
-from benchmarks.measurements.mixed import mixed
+from benchmarks.measurements.mixed import batch_sizes, mixed
 from benchmarks.measurements.reading import reading
 from benchmarks.measurements.second_round import second_round
 from benchmarks.measurements.throughput import cnn, fused, gpu, mlp, transformer
@@ -17,6 +17,7 @@ MEASUREMENTS: Mapping[str, Callable[[Scale], Findings]] = {
     "transformer": transformer,
     "cnn": cnn,
     "mixed": mixed,
+    "batch_sizes": batch_sizes,
     "growth": growth,
     "second_round": second_round,
     "gpu": gpu,

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from benchmarks.results import Figure, Findings, Scale
-from benchmarks.timing import Measured, ratios
+from benchmarks.timing import Measured, empty_caches, ratios
 from benchmarks.workloads import load
 
 ROOT = Path(__file__).parents[2]
@@ -53,11 +53,9 @@ def _process(contender: str, trials: int, steps: int) -> tuple[float, dict]:
     """Seconds of a process with empty caches, and the notes that it printed."""
     command = [sys.executable, "-m", "benchmarks.once", contender, "mlp"]
     with tempfile.TemporaryDirectory() as caches:
-        environment = os.environ | {
-            "JAX_COMPILATION_CACHE_DIR": f"{caches}/jax",
-            "XDG_CACHE_HOME": caches,
-        }
-        environment.pop("JAX_NUM_CPU_DEVICES", None)
+        environment = os.environ | empty_caches(caches)
+        for name in ("JAX_NUM_CPU_DEVICES", "JAX_COMPILATION_CACHE_DIR"):
+            environment.pop(name, None)
         started = time.perf_counter()
         done = subprocess.run(
             [*command, str(trials), str(steps)],

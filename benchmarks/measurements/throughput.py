@@ -107,7 +107,7 @@ def cnn(scale: Scale) -> Findings:
     """
     if not workloads.FASHION.exists():
         raise Unavailable("apt-get install dataset-fashion-mnist")
-    return _against_the_loop(scale, "P5", "cnn", 2.0, trials=64, steps=100)
+    return _against_the_loop(scale, "P5", "cnn", 2.0, trials=32, steps=50)
 
 
 def gpu(scale: Scale) -> Findings:
