@@ -87,7 +87,8 @@ def test_a_used_up_budget_says_how_far_it_got_and_how_to_go_on(command, spent):
     arguments, paused, run = spent
     steps = run.figures["trial_steps"]
     assert paused.code == 75
-    start = f"the budget of 60steps is used up: 12 trials, {steps} steps, "
+    start = "the budget of 60steps is used up\n\n"
+    start += f"done      12 trials, {steps} steps, {32 * steps:,} examples, in "
     assert paused.out.startswith(start)
     assert re.search(r"^round 1  12 trials: .*\d+ waiting", paused.out, re.M)
     larger = shlex.join(["tuner", *map(str, arguments[:-1]), "120steps"])

@@ -44,6 +44,12 @@ def test_the_cost_of_a_run_is_four_lines():
     ]
 
 
+def test_a_run_that_has_committed_nothing_has_cost_nothing():
+    assert costs({}, 72).startswith(
+        "done      72 trials, 0 steps, 0 examples, in 0.0 s"
+    )
+
+
 def test_what_was_compiled_to_calibrate_is_told_apart():
     calibrated = {"calibration_compilations": 8, "calibration_seconds": 2.5}
     assert (

@@ -257,7 +257,7 @@ def _pause(done: "tuner.Run", budget: "tuner.Budget") -> NoReturn:
     spent = costs(done.figures, done.trials.height)
     larger = shlex.join(["tuner", *with_budget(sys.argv[1:], budget.doubled())])
     typer.echo(
-        f"the budget of {budget} is used up: {spent}\n\n{standing(done)}\n\n"
+        f"the budget of {budget} is used up\n\n{spent}\n\n{standing(done)}\n\n"
         f"{done.directory} keeps what was done; go on with a larger one, or none, by"
         f"\n\n  {larger}"
     )

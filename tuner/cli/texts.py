@@ -1,5 +1,6 @@
 """What is said of a run in lines: where it stands, what it has cost."""
 
+import collections
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -33,6 +34,7 @@ def costs(figures: Mapping[str, Any], num_trials: int) -> str:
         figures: the run's.
         num_trials: how many trials it has.
     """
+    figures = collections.defaultdict(int, figures)  # one that was cut off has none
     what = {
         "done": _done(figures, num_trials),
         "compiled": _compiled(figures),
