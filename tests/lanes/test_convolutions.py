@@ -13,29 +13,28 @@ from jax import lax
 from jax.interpreters import mlir
 
 import tuner
-from tuner.lanes import convolutions
+from tuner.lanes import convolutions, lowering
 from tuner.lanes.layout import Layout
 from tuner.lanes.program import Program
 from tuner.rounds.display import Silent
 from tuner.rounds.groups import make_group
 from tuner.rounds.trials import planned
 
-PLAIN = functools.partial(
-    convolutions.lower_in_order, expand_complex_convolutions=True
-)  # as JAX registers it
+# As JAX registers it.
+PLAIN = functools.partial(convolutions.plain, expand_complex_convolutions=True)
 
 
 def lower_by(rule):
-    mlir.register_lowering(lax.conv_general_dilated_p, rule, platform="cpu")
+    mlir.register_lowering(convolutions.PRIMITIVE, rule, platform="cpu")
 
 
 @pytest.fixture
 def by_jax():
     """As it is before any program with a convolution was compiled."""
     lower_by(PLAIN)
-    convolutions._install.cache_clear()
+    lowering._register.cache_clear()
     yield
-    convolutions._install.cache_clear()
+    lowering._register.cache_clear()
 
 
 def convolve(images, kernel, **options):
@@ -102,7 +101,7 @@ def test_a_segments_convolutions_are_in_order(by_jax):
 
 
 def test_by_themselves_they_are_not(by_jax, monkeypatch):
-    monkeypatch.setattr(convolutions, "speed_up", lambda program: "")
+    monkeypatch.setattr(lowering, "speed_up", lambda program: "")
     assert len(orders(compiled_segment())) > 1
 
 
@@ -117,11 +116,13 @@ class Notes(Silent):
 def test_without_the_private_name_they_are_slow_and_a_note_says_so(
     by_jax, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(convolutions, "lower_in_order", None)
+    monkeypatch.setattr(convolutions, "plain", None)
     display = Notes()
     run = tuner.run(STUDY, tmp_path / "run", layout="2x1x1", display=display)
     assert run.status == "complete"
-    assert display.notes == [convolutions.SLOW]
+    (note,) = display.notes
+    assert convolutions.PRIVATE_NAME in note
+    assert note.endswith("they will be slow")
 
 
 # The numbers
@@ -174,7 +175,7 @@ def test_the_numbers_are_those_of_jax(by_jax, images, kernel, options):
         random.normal(size=(3, *shape)).astype(np.float32) for shape in (images, kernel)
     ]
     expected = value_and_gradients(*arrays, options)
-    lower_by(convolutions._lower)
+    lower_by(convolutions.lower)
     got = value_and_gradients(*arrays, options)
     for ours, theirs in zip(*map(jax.tree.leaves, (got, expected)), strict=True):
         # Sums of up to some hundred products, in another order.
@@ -189,42 +190,6 @@ def test_complex_numbers_are_those_of_jax(by_jax):
         for shape in (IMAGES, KERNEL)
     )
     expected = jax.jit(lambda *a: convolve(*a))(images, kernel)
-    lower_by(convolutions._lower)
+    lower_by(convolutions.lower)
     got = jax.jit(lambda *a: convolve(*a))(images, kernel)
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)  # other order
-
-
-# Where it looks
-
-
-def once(x):
-    return convolve(x.reshape(1, 4, 1), x.reshape(4, 1, 1)[:2])
-
-
-DEPTHS = {
-    "a call": jax.jit(once),
-    "a loop": lambda x: lax.fori_loop(0, 3, lambda i, c: c + once(c).ravel(), x),
-    "a scan": lambda x: lax.scan(lambda c, _: (c, once(c)), x, length=2)[1],
-    "a branch": lambda x: lax.cond(x[0] > 0, once, lambda x: x.reshape(1, 4, 1), x),
-    "a gradient": lambda x: jax.grad(lambda x: jax.checkpoint(once)(x).sum())(x),
-}
-
-
-@pytest.mark.parametrize("function", DEPTHS.values(), ids=DEPTHS)
-def test_a_convolution_is_found_in(function):
-    jaxpr = jax.make_jaxpr(function)(jnp.ones(4)).jaxpr
-    assert convolutions.has_convolution(jaxpr)
-
-
-def test_none_is_found_where_none_is(monkeypatch):
-    """So nothing is installed for programs without one."""
-    monkeypatch.setattr(convolutions, "_install", lambda: "installed")
-    program = jax.make_jaxpr(jax.jit(lambda x: lax.map(jnp.sin, x @ x)))(jnp.eye(3))
-    assert convolutions.speed_up(program) == ""
-    assert convolutions.speed_up(jax.make_jaxpr(once)(jnp.ones(4))) == "installed"
-
-
-def test_other_devices_are_left_alone(monkeypatch):
-    monkeypatch.setattr(convolutions, "_install", lambda: "installed")
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert convolutions.speed_up(jax.make_jaxpr(once)(jnp.ones(4))) == ""

@@ -7,80 +7,42 @@ them. Under `vmap` the convolutions of several lanes become one with a group for
 which costs as many times more than it should. So here a convolution is put in order as
 it is lowered, and one of a few groups becomes that many convolutions.
 
-This holds for the whole process, once a program needs it. It changes the order of sums,
-so the last bits, and nothing else.
+Nothing changes but the order of sums, so the last bits.
 """
 
 import functools
-from collections.abc import Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 from jax.interpreters import mlir
 
 try:  # JAX has no public name for what it lowers a convolution by
-    from jax._src.lax.convolution import _conv_general_dilated_lower as lower_in_order
+    from jax._src.lax.convolution import _conv_general_dilated_lower as plain
 except ImportError:
-    lower_in_order = None
+    plain = None
+
+PRIMITIVE = lax.conv_general_dilated_p
+PRIVATE_NAME = "jax._src.lax.convolution._conv_general_dilated_lower"
+WHAT = "convolutions (https://github.com/jax-ml/jax/issues/12868)"
 
 # Measured at 3x3 kernels, batch 64: 4 groups of 16 -> 32 features apart take a quarter
 # to a tenth of their time together. Every group costs some 30 ms of compilation.
 MOST_APART = 16
-SLOW = (
-    "this version of JAX has no jax._src.lax.convolution._conv_general_dilated_lower, "
-    "by which tuner makes convolutions fast inside of loops on CPU: they will be slow "
-    "(https://github.com/jax-ml/jax/issues/12868)"
-)
 
 
-def speed_up(program: ClosedJaxpr) -> str:
-    """Make the convolutions fast in what is lowered from now on, if there are any.
+def lower(context: Any, lhs: Any, rhs: Any, **options: Any) -> Any:
+    """As JAX does, where the convolution is in order and in one piece already.
 
-    Returns:
-        A line to tell where that cannot be done; empty where there is nothing to tell.
+    A sharding that was asked for is of the order that was asked for, which stays.
     """
-    if jax.default_backend() != "cpu" or not has_convolution(program.jaxpr):
-        return ""
-    return _install()
-
-
-def has_convolution(program: Jaxpr) -> bool:
-    """Whether it has one, in whatever depth of loops and calls."""
-    return any(
-        equation.primitive is lax.conv_general_dilated_p
-        or any(map(has_convolution, _inner(equation)))
-        for equation in program.eqns
-    )
-
-
-def _inner(equation: JaxprEqn) -> Iterator[Jaxpr]:
-    for parameter in jax.tree.leaves(list(equation.params.values())):
-        if isinstance(parameter, ClosedJaxpr):
-            yield parameter.jaxpr
-        elif isinstance(parameter, Jaxpr):
-            yield parameter
-
-
-@functools.cache
-def _install() -> str:
-    if lower_in_order is None:
-        return SLOW
-    mlir.register_lowering(lax.conv_general_dilated_p, _lower, platform="cpu")
-    return ""
-
-
-def _lower(context: Any, lhs: Any, rhs: Any, **options: Any) -> Any:
-    """As JAX does, where the convolution is in order and in one piece already."""
-    order = _order(len(options["dimension_numbers"].lhs_spec))
+    in_order = options["dimension_numbers"] == _order(len(context.avals_in[0].shape))
     apart = _apart(context.avals_in[1].shape, **options)
-    if options["dimension_numbers"] == order and not apart:
-        assert lower_in_order is not None
-        return lower_in_order(
-            context, lhs, rhs, expand_complex_convolutions=True, **options
-        )
+    sharding = options.get("out_sharding")
+    if (in_order and not apart) or (sharding is not None and any(sharding.spec)):
+        assert plain is not None
+        return plain(context, lhs, rhs, expand_complex_convolutions=True, **options)
     return _rewritten(context, lhs, rhs, **options)
 
 
@@ -124,9 +86,7 @@ def _convolution(
     apart = _apart(rhs.shape, dimension_numbers=dimension_numbers, **options)
     lhs = _transpose(lhs, dimension_numbers.lhs_spec, order.lhs_spec)
     rhs = _transpose(rhs, dimension_numbers.rhs_spec, order.rhs_spec)
-    convolve = functools.partial(
-        lax.conv_general_dilated_p.bind, dimension_numbers=order
-    )
+    convolve = functools.partial(PRIMITIVE.bind, dimension_numbers=order)
     if apart:
         out = _by_groups(convolve, lhs, rhs, **options)
     else:

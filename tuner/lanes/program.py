@@ -22,7 +22,7 @@ import jaxtyping as jt
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from tuner.lanes import convolutions
+from tuner.lanes import lowering
 from tuner.lanes.call import NEIGHBOURS, call
 from tuner.lanes.costs import Costs, costs
 from tuner.lanes.layout import Layout
@@ -191,7 +191,7 @@ class Program:
         )
         donated = () if function == self._take else (0,)
         traced = jax.jit(mapped, donate_argnums=donated).trace(*types)
-        self.note = convolutions.speed_up(traced.jaxpr) or self.note
+        self.note = lowering.speed_up(traced.jaxpr) or self.note
         quick = function == self._load and jax.default_backend() == "cpu"
         return traced.lower().compile(compiler_options=QUICKLY if quick else None)
 

@@ -1,0 +1,57 @@
+"""What XLA:CPU would compute slowly in the lanes is lowered by rules of our own.
+
+A rule is a module about one primitive of JAX. It rewrites what is slow and leaves the
+rest to JAX's own rule, for which there is no public name: in a version of JAX without
+that name nothing is changed, and a note says what is slow. A rule holds for the whole
+process, from the first program that has its primitive.
+"""
+
+import functools
+from collections.abc import Iterator
+from types import ModuleType
+
+import jax
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Primitive
+from jax.interpreters import mlir
+
+from tuner.lanes import convolutions, products
+
+RULES = (convolutions, products)
+
+
+def speed_up(program: ClosedJaxpr) -> str:
+    """Register the rules for a program that is about to be lowered.
+
+    Returns:
+        A line to tell where one cannot be; empty where there is nothing to tell.
+    """
+    if jax.default_backend() != "cpu":
+        return ""
+    used = primitives(program.jaxpr)
+    notes = [_register(rule) for rule in RULES if rule.PRIMITIVE in used]
+    return "; ".join(filter(None, notes))
+
+
+def primitives(program: Jaxpr) -> set[Primitive]:
+    """All that it is made of, in whatever depth of loops and calls."""
+    inner = [primitives(j) for equation in program.eqns for j in _inner(equation)]
+    return {equation.primitive for equation in program.eqns}.union(*inner)
+
+
+def _inner(equation: JaxprEqn) -> Iterator[Jaxpr]:
+    for parameter in jax.tree.leaves(list(equation.params.values())):
+        if isinstance(parameter, ClosedJaxpr):
+            yield parameter.jaxpr
+        elif isinstance(parameter, Jaxpr):
+            yield parameter
+
+
+@functools.cache
+def _register(rule: ModuleType) -> str:
+    if rule.plain is None:
+        return (
+            f"on a CPU tuner makes {rule.WHAT} fast by {rule.PRIVATE_NAME}, which "
+            f"JAX {jax.__version__} does not have: they will be slow"
+        )
+    mlir.register_lowering(rule.PRIMITIVE, rule.lower, platform="cpu")
+    return ""
