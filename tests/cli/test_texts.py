@@ -23,6 +23,7 @@ FIGURES = {
     "trial_steps_per_second": 9_270.0,
     "examples_per_second": 593_280.0,
     "lanes_in_use": 0.3,
+    "share_waiting": 0.0,
     "occupancy": 0.61,
     "flops": 156e9,
     "flops_per_trial_step": 3.36e6,
@@ -57,6 +58,15 @@ def test_what_was_compiled_to_calibrate_is_told_apart():
         .splitlines()[1]
         .endswith("12 of them from the cache; 8 more to calibrate, in 2.5 s")
     )
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(0.62, "61%; input-bound, 62% of it waiting for batches"), (0.04, "61%")],
+)
+def test_much_waiting_for_batches_is_told(share, told):
+    trained = costs(FIGURES | {"share_waiting": share}, 72).splitlines()[2]
+    assert trained.endswith(f"of those computed {told}")
 
 
 def test_facts_stand_in_columns():

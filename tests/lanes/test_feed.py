@@ -1,5 +1,6 @@
 """Batches that the host reads are those that the device would pick, bit for bit."""
 
+import dataclasses
 import re
 
 import jax
@@ -10,9 +11,10 @@ import small
 
 import tuner
 from tuner.lanes.alone import train_alone
+from tuner.lanes.calibration import fastest
 from tuner.lanes.compilations import compilations
 from tuner.lanes.engine import Engine
-from tuner.lanes.feed import Feed, Piece, check, data_key, read
+from tuner.lanes.feed import Feed, Piece, check, data_key, read, segment_calls
 from tuner.lanes.layout import Layout
 from tuner.lanes.program import Program
 from tuner.lanes.trial import trial_key
@@ -63,7 +65,8 @@ def train(program, study, trials):
         if segment is None:
             continue
         for i, trial in enumerate(segment.trials):
-            curves[trial] += [*segment.train["loss"][i], segment.valid["valid/loss"][i]]
+            curves[trial] += [*segment.train["loss"][i]]
+            curves[trial] += [segment.valid["valid/loss"][i]] * int(segment.due[i])
         for copied in segment.copied:
             for i, trial in enumerate(copied.trials):
                 states[trial] = {n: a[i].tobytes() for n, a in copied.arrays.items()}
@@ -154,21 +157,56 @@ def test_the_key_of_a_trials_data_is_that_of_the_lanes(study):
     assert data_key(group.seed, trials[0].numbers) == expected
 
 
-# The layout
+# The buffer
+
+TICK = 3 * 4 * 48 * (64 + 1) * 4  # bytes: three calls of four lanes
+
+CALLS = [
+    # room, in ticks; where trials begin; calls of a segment of five steps
+    (100, 0, 1),
+    (5, 0, 1),
+    (4, 0, 5),  # a segment's calls are of one length, and five is prime
+    (1, 0, 5),
+    (100, 10, 1),
+    (100, 7, 5),  # some trial went on from within a segment
+]
+
+
+@pytest.mark.parametrize(("room", "starts", "calls"), CALLS)
+def test_a_segment_takes_as_many_calls_as_its_batches_need_room(room, starts, calls):
+    study = study_of(tuner.Source(ROWS, buffer_bytes=room * TICK))
+    group = dataclasses.replace(trials_of(study)[0], start_ticks=starts)
+    assert segment_calls(group, LAYOUT) == calls
 
 
 def test_batches_that_do_not_fit_into_the_buffer_are_refused():
-    study = study_of(tuner.Source(ROWS, buffer_bytes=1_000_000))
-    needed = 3 * 4 * 5 * 48 * (64 + 1) * 4
-    rule = (
-        "but 3 x 4 lanes x 5 batches x 48 examples of 260 bytes are 748,800 "
-        "(buffer_bytes=700,000): let examples be smaller"
-    )
-    assert needed == 748_800
+    study = study_of(tuner.Source(ROWS, buffer_bytes=TICK))
     check(trials_of(study)[0], LAYOUT)
-    study.task.train.buffer_bytes = 700_000
+    study.task.train.buffer_bytes = TICK - 1
+    rule = (
+        "but 3 x 4 lanes x 48 examples of 260 bytes are 149,760 "
+        "(buffer_bytes=149,759): let examples be smaller"
+    )
     with pytest.raises(ValueError, match=re.escape(rule)):
         check(trials_of(study)[0], LAYOUT)
+
+
+def test_however_many_calls_a_segment_takes_the_bits_are_the_same(together):
+    study = study_of(tuner.Source(ROWS, buffer_bytes=TICK))
+    group, trials = trials_of(study)
+    program = Program(group, LAYOUT)
+    program.compile()
+    assert train(program, study, trials)[:2] == together[:2]
+
+
+def test_a_layout_is_measured_without_reading(program, study):
+    jobs = [make_job(study, t, start_step=0, trained=None) for t in trials_of(study)[1]]
+    dataset = study.task.train.dataset
+    dataset.readings.clear()
+    chosen, measured = fastest(program, jobs)
+    assert chosen is program
+    assert measured[0].ticks_per_second > 0
+    assert len(dataset.readings) == 5 * 48  # one trial's batches, in every lane
 
 
 # The feed
@@ -224,3 +262,28 @@ def test_only_waiting_beside_idle_devices_counts(feed):
     assert feed.starved_seconds == 0
     feed.take({0: piece}, lambda: True)
     assert 0 < feed.starved_seconds <= feed.seconds
+
+
+def test_an_input_that_holds_training_up_is_told_of_once(feed):
+    feed.seconds, feed.starved_seconds = 100.0, 60.0
+    line = feed.complaint()
+    assert line.startswith(
+        "input-bound: 60% of the time the devices wait for batches; with batches at "
+        "hand training would be 2.5 times as fast: try more threads= than 3 where"
+    )
+    assert line.endswith("train=source.load(): 600 examples of 260 bytes")
+    assert feed.complaint() == ""
+
+
+UNTOLD = [
+    # seconds, of which starved
+    (4.0, 3.0),  # too early
+    (100.0, 9.0),  # too little
+    (0.0, 0.0),
+]
+
+
+@pytest.mark.parametrize(("seconds", "starved"), UNTOLD)
+def test_an_input_that_keeps_up_is_not_told_of(feed, seconds, starved):
+    feed.seconds, feed.starved_seconds = seconds, starved
+    assert feed.complaint() == ""

@@ -15,7 +15,7 @@ from tuner.rounds.accounts import Accounts, rates
 class Trained(Engine):
     """One that has trained: 4 calls of 4 lanes, of which 2 are computed each time."""
 
-    def __init__(self, lane_calls=6, sent=100):
+    def __init__(self, lane_calls=6, sent=100, starved=0.0):
         self.program = SimpleNamespace(
             compile_seconds=2.0,
             traces={"advance": 1},
@@ -23,6 +23,7 @@ class Trained(Engine):
             bytes_fetched=10,
             costs=Costs(tick=1000.0, update=50.0, evaluation=400.0),
         )
+        self.feed = SimpleNamespace(starved_seconds=starved) if starved else None
         self.layout = Layout(1, 2, 2)
         self.calls, self.lane_calls, self.slot_calls = 4, lane_calls, 8
 
@@ -109,8 +110,9 @@ def test_each_program_has_its_own(clock):
 
 
 def test_rates_are_of_training_alone(clock):
-    figures = session(clock, {}, all=Trained())
+    figures = session(clock, {}, all=Trained(starved=1.0))
     assert figures["trial_steps_per_second"] == 8.0
+    assert figures["share_waiting"] == 1 / 4
     assert figures["examples_per_second"] == 256.0
     assert figures["occupancy"] == 6 / 8
     assert figures["lanes_in_use"] == 6 / 16

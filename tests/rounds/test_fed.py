@@ -4,6 +4,7 @@ import os
 import re
 import signal
 
+import polars as pl
 import pytest
 import small
 
@@ -42,10 +43,10 @@ def test_two_rounds_of_a_source_are_those_of_arrays(of_arrays, tmp_path):
     assert outcome(run) == of_arrays
 
 
-class StopAfterFive(Silent):
-    """Sends this process a signal once five segments have been read."""
+class StopAfterSeven(Silent):
+    """Sends this process a signal once seven calls have been read."""
 
-    left = 5
+    left = 7
 
     def advanced(self, standing):
         self.left -= 1
@@ -54,11 +55,14 @@ class StopAfterFive(Silent):
 
 
 def test_stopped_by_a_signal_it_goes_on_as_if_never_stopped(of_arrays, tmp_path):
-    study, layout = study_of(tuner.Source(ROWS)), "2x1x2"
-    directory = tmp_path / "run"
-    run = tuner.run(study, directory, layout=layout, display=StopAfterFive())
-    assert "running" in run.trials["status"]
-    assert outcome(tuner.run(study, directory, layout=layout)) == of_arrays
+    """Within a segment, of which there was room for one step at a time."""
+    directory, layout = tmp_path / "run", "2x1x2"
+    narrow = study_of(tuner.Source(ROWS, buffer_bytes=150_000))
+    run = tuner.run(narrow, directory, layout=layout, display=StopAfterSeven())
+    steps = run.trials.filter(pl.col("status") == "running")["step"]
+    assert any(step % 5 for step in steps)
+    wide = study_of(tuner.Source(ROWS))
+    assert outcome(tuner.run(wide, directory, layout=layout)) == of_arrays
 
 
 class Failing:
@@ -95,7 +99,7 @@ def test_a_directory_knows_its_source_again(tmp_path):
 
 def test_batches_that_do_not_fit_into_the_buffer_refuse_the_study(tmp_path):
     source = tuner.Source(ROWS, buffer_bytes=1000)
-    rule = "the batches of 3 calls must fit into the source's buffer, but 3 x 4 lanes x"
+    rule = "3 batches of every lane must fit into the source's buffer, but 3 x 4 lanes"
     with pytest.raises(ValueError, match=re.escape(rule)):
         tuner.run(study_of(source), tmp_path / "run", layout="2x1x2")
     assert not (tmp_path / "run").exists()

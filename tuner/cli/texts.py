@@ -13,6 +13,8 @@ from tuner.runs import Run
 from tuner.store import database
 from tuner.study.stopping import described_target
 
+INPUT_BOUND = 0.1  # of the time spent waiting for batches: worth telling
+
 
 def standing(run: Run) -> str:
     """The study, its rounds and the best trial so far."""
@@ -121,11 +123,15 @@ def _compiled(figures: Mapping[str, Any]) -> str:
 
 
 def _trained(figures: Mapping[str, Any]) -> str:
+    waiting = figures.get("share_waiting", 0.0)  # no figure of an older version
+    is_bound = waiting >= INPUT_BOUND
     return (
         f"{figures['trial_steps_per_second']:,.0f} trial-steps/s, "
         f"{figures['examples_per_second']:,.0f} examples/s, "
         f"in {duration(figures['train_seconds'])}; lanes occupied "
         f"{figures['lanes_in_use']:.0%}, of those computed {figures['occupancy']:.0%}"
+        + f"; input-bound, {waiting:.0%} of it waiting for batches"
+        * is_bound
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from tuner.lanes import layout as layouts
 from tuner.lanes.compilations import calibrating
 from tuner.lanes.engine import Engine
+from tuner.lanes.feed import repeated
 from tuner.lanes.job import Job
 from tuner.lanes.layout import Layout
 from tuner.lanes.occupant import Occupant, call_inputs
@@ -99,14 +100,18 @@ def _measure(program: Program, jobs: Sequence[Job]) -> Measured:
     layout = program.layout
     lanes = np.arange(layout.lanes)
     occupants = [Occupant(job, 0) for job in _copies(jobs, layout.lanes)]
+    group = program.group
+    fed = {}
+    if group.is_fed:
+        fed["batches"] = repeated(group, jobs[0].numbers, layout.lanes)
     seconds = []
     for _ in range(1 + CALLS):
-        inputs = call_inputs(program.group, layout, lanes, occupants)
+        inputs = call_inputs(group, layout, lanes, occupants) | fed
         inputs["live_chunks"] = np.full(layout.devices, layout.chunks, np.int32)
         started = time.perf_counter()
         jax.block_until_ready(program.advance(inputs))
         seconds.append(time.perf_counter() - started)
-    ticks = layout.lanes * program.group.call_ticks
+    ticks = layout.lanes * group.call_ticks
     return Measured(layout, ticks / min(seconds[1:]))
 
 

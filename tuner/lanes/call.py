@@ -32,9 +32,10 @@ def call(
         lane: the trial.
         inputs: `rates` {name: [ticks]}; `step`, the updates made before; `epoch` and
             `offset` (examples) of the first batch; `batches`, each [ticks, examples,
-            ...], where the host reads them. Where a step can take several ticks,
-            `due`: whether the evaluation at the end is one of the trial's; `micros`:
-            ticks in a step; `micro`: those made of the step that is begun.
+            ...], where the host reads them. Where a call can end without one, `due`:
+            whether the evaluation at its end is one of the trial's. Where a step can
+            take several ticks, `micros`: ticks in a step; `micro`: those made of the
+            step that is begun.
     """
     key = jax.random.wrap_key_data(lane.key, impl=KEYS)
     one = _tick if group.accumulates else _whole_step
@@ -119,11 +120,12 @@ def any_neighbour(flag: jax.Array) -> jax.Array:
 
 def _evaluated(group, like, data, lane, trained, inputs):
     """The trial with its best so far, and its evaluation after the last tick."""
-    if not group.accumulates:
-        last = inputs["step"] + group.segment_steps
+    last = inputs["step"] + group.call_ticks
+    if not group.has_due:
         return _judged(group, like, data, lane, trained, last, due=True)
-    made = inputs["micro"] + group.call_ticks
-    last = inputs["step"] + made // inputs["micros"]
+    if group.accumulates:
+        made = inputs["micro"] + group.call_ticks
+        last = inputs["step"] + made // inputs["micros"]
 
     def judge(trained):
         return _judged(group, like, data, lane, trained, last, due=inputs["due"])

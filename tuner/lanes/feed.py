@@ -8,6 +8,7 @@ Of the batches of one call there are never more than three in memory: those that
 devices train on, those sent after them, and those being read.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -23,6 +24,8 @@ from tuner.study.source import Source
 
 CALLS_IN_FLIGHT = 3
 POLL_SECONDS = 0.002  # how finely it is told whether the devices wait
+TELLING = 5.0  # seconds of training: the first calls say little
+WORTH_TELLING = 0.1  # of the time spent waiting
 
 
 class Piece(NamedTuple):
@@ -57,23 +60,54 @@ def data_key(seed: int, numbers: tuple[int, int, int]) -> host_order.Key:
     return key
 
 
+def segment_calls(group: Group, layout: Layout) -> int:
+    """In how few calls a segment's batches fit into the source's buffer.
+
+    Trials begin at the ticks where calls do, whatever the calls were that made them.
+    """
+    source, ticks = group.task.train, group.segment_steps
+    if not isinstance(source, Source):
+        return 1
+    most = max(source.buffer_bytes // tick_bytes(group, layout), 1)
+    aligned = math.gcd(ticks, group.start_ticks)
+    lengths = [n for n in range(1, aligned + 1) if aligned % n == 0]
+    return ticks // max(n for n in lengths if n <= most)
+
+
+def tick_bytes(group: Group, layout: Layout) -> int:
+    """What one tick of all lanes costs the host, over all calls in flight."""
+    source = group.task.train
+    assert isinstance(source, Source)
+    examples = layout.lanes * group.tick_examples
+    return CALLS_IN_FLIGHT * examples * source.example_bytes
+
+
+def fits(group: Group, layout: Layout) -> bool:
+    """Whether the source's buffer has room for the lanes of a layout."""
+    source = group.task.train
+    if not isinstance(source, Source):
+        return True
+    return tick_bytes(group, layout) <= source.buffer_bytes
+
+
 def check(group: Group, layout: Layout) -> None:
     """Refuse a layout whose batches would not fit into the source's buffer."""
-    source, lanes = group.task.train, layout.lanes
-    if not isinstance(source, Source):
-        return
-    examples = lanes * group.call_ticks * group.tick_examples
-    needed = CALLS_IN_FLIGHT * examples * source.example_bytes
-    if needed > source.buffer_bytes:
+    source = group.task.train
+    if isinstance(source, Source) and not fits(group, layout):
         raise ValueError(
-            f"the batches of {CALLS_IN_FLIGHT} calls must fit into the source's "
-            f"buffer, but {CALLS_IN_FLIGHT} x {lanes} lanes x {group.call_ticks} "
-            f"batches x {group.tick_examples} examples of "
-            f"{source.example_bytes:,} bytes are {needed:,} "
-            f"(buffer_bytes={source.buffer_bytes:,}): let examples be smaller (uint8, "
-            "turned into floats in augment= or loss=), evaluate more often "
-            "(eval_every), take fewer lanes (layout=), or a larger buffer_bytes="
+            f"{CALLS_IN_FLIGHT} batches of every lane must fit into the source's "
+            f"buffer, but {CALLS_IN_FLIGHT} x {layout.lanes} lanes x "
+            f"{group.tick_examples} examples of {source.example_bytes:,} bytes are "
+            f"{tick_bytes(group, layout):,} (buffer_bytes={source.buffer_bytes:,}): "
+            "let examples be smaller (uint8, turned into floats in augment= or loss=), "
+            "take fewer lanes (layout=), or a larger buffer_bytes="
         )
+
+
+def repeated(group: Group, numbers: tuple[int, int, int], lanes: int) -> Any:
+    """One trial's first batches in every lane: to time a call without any reading."""
+    one = read(group, Piece(numbers, 0, group.call_ticks))
+    return jax.tree.map(lambda a: np.repeat(a[None], lanes, axis=0), one)
 
 
 class Feed:
@@ -92,6 +126,7 @@ class Feed:
         self._pool = ThreadPoolExecutor(source.threads, "tuner-read")
         self._ahead: dict[Piece, Future] = {}
         self._started: float | None = None
+        self._complained = False
         self.seconds = self.starved_seconds = 0.0
 
     def take(self, pieces: Mapping[int, Piece], is_idle: Callable[[], bool]) -> Any:
@@ -123,6 +158,28 @@ class Feed:
         for part in set(self._ahead).difference(wanted):
             self._ahead.pop(part).cancel()
         self._read_ahead(wanted)
+
+    @property
+    def starved_share(self) -> float:
+        """The part of the time in which the devices waited for batches."""
+        return self.starved_seconds / self.seconds if self.seconds else 0.0
+
+    def complaint(self) -> str:
+        """A line about devices that wait for batches, once; or nothing."""
+        share = self.starved_share
+        if self._complained or self.seconds < TELLING or share < WORTH_TELLING:
+            return ""
+        self._complained = True
+        source = self._group.task.train
+        assert isinstance(source, Source)
+        return (
+            f"input-bound: {share:.0%} of the time the devices wait for batches; with "
+            f"batches at hand training would be {1 / max(1 - share, 0.01):.1f} times "
+            f"as fast: try more threads= than {source.threads} where reading waits for "
+            "a disk or a network, make examples cheaper to read (decoded, cut, uint8), "
+            "or hold them on the device, train=source.load(): "
+            f"{len(source):,} examples of {source.example_bytes:,} bytes"
+        )
 
     def _parts(self, piece: Piece) -> list[Piece]:
         """A piece so cut that even one lane has work for all threads."""

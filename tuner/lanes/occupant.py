@@ -71,7 +71,9 @@ def call_inputs(
         counts = (tick + ticks) // job.micros
         for name, values in rates.items():
             values[lane] = job.rates[name][counts]
-    if not group.accumulates:
+    if group.accumulates:
+        inputs["micros"] = micros
+    else:
         del inputs["micro"]
-        return inputs | {"rates": rates}
-    return inputs | {"rates": rates, "micros": micros, "due": due}
+    apart = {"due": due} if group.has_due else {}
+    return inputs | {"rates": rates} | apart

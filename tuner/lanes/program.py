@@ -22,7 +22,7 @@ import jaxtyping as jt
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from tuner.lanes import lowering
+from tuner.lanes import feed, lowering
 from tuner.lanes.call import NEIGHBOURS, call
 from tuner.lanes.costs import Costs, costs
 from tuner.lanes.layout import Layout
@@ -48,7 +48,9 @@ class Program:
     """
 
     def __init__(self, group: Group, layout: Layout) -> None:
-        self.group = dataclasses.replace(group, parts=layout.parts)
+        self.group = dataclasses.replace(
+            group, parts=layout.parts, segment_calls=feed.segment_calls(group, layout)
+        )
         self.layout = layout
         self.traces = dict.fromkeys(FUNCTIONS, 0)
         self.compile_seconds = 0.0
@@ -219,8 +221,9 @@ class Program:
             advance |= {
                 "micro": array(np.int32, lanes),
                 "micros": array(np.int32, lanes),
-                "due": array(np.bool_, lanes),
             }
+        if group.has_due:
+            advance["due"] = array(np.bool_, lanes)
         load = {
             "num_moves": array(np.int32, devices),
             "move_from": array(np.int32, lanes),

@@ -37,6 +37,9 @@ class Group:
         segment_steps: steps between two evaluations.
         micro_batch_size: examples of a tick; None where a tick is a step.
         parts: devices that share a batch.
+        segment_calls: calls of the program that a segment takes, where a tick is a
+            step: above one where the host has not room for all its batches at once.
+        start_ticks: a divisor of the ticks at which trials begin; 0 if none is above 0.
         objective: the metric that decides the best step, and its direction.
         seed: the study's.
     """
@@ -50,6 +53,8 @@ class Group:
     seed: int
     micro_batch_size: int | None = None
     parts: int = 1
+    segment_calls: int = 1
+    start_ticks: int = 0
 
     @property
     def tick_examples(self) -> int:
@@ -62,7 +67,12 @@ class Group:
     @property
     def call_ticks(self) -> int:
         """Ticks of one call of the program."""
-        return self.segment_steps
+        return self.segment_steps // self.segment_calls
+
+    @property
+    def has_due(self) -> bool:
+        """Whether a call can end without an evaluation."""
+        return self.accumulates or self.segment_calls > 1
 
     @property
     def accumulates(self) -> bool:

@@ -107,6 +107,7 @@ def rates(sums: Mapping[str, Any]) -> dict[str, float]:
         "occupancy": ("lane_calls", "lane_calls_computed"),
         "lanes_in_use": ("lane_calls", "lane_calls_possible"),
         "flops_per_trial_step": ("flops", "trial_steps"),
+        "share_waiting": ("input_seconds", "train_seconds"),
         "share_of_peak": ("flops", "peak_flops"),
     }
     return {
@@ -123,6 +124,7 @@ SUMS = (
     "lane_calls_possible",
     "bytes_to_devices",
     "bytes_to_host",
+    "input_seconds",
     "flops",
 )
 
@@ -153,6 +155,7 @@ class _Group:
             "lane_calls_possible": engine.calls * engine.layout.lanes,
             "bytes_to_devices": program.bytes_sent,
             "bytes_to_host": program.bytes_fetched,
+            "input_seconds": engine.feed.starved_seconds if engine.feed else 0.0,
             "flops": flops,
         }
 

@@ -149,6 +149,8 @@ class Driver:
                 called = engine.advance(launch=not stopping, copy=copy)
                 if called is not None:
                     self._record(engine, called)
+                if engine.feed and (line := engine.feed.complaint()):
+                    self.display.note(line)
             training = [engine for engine in training if engine.busy]
             if copy or not (training or waiting):
                 self._commit()

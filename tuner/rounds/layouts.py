@@ -4,9 +4,12 @@ It decides a trial's bits, so it is decided once for a program in a run director
 before its first trial, and never changes with rounds, refills or the number of trials.
 """
 
+import dataclasses
+import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 
-from tuner.lanes import calibration, remembered
+from tuner.lanes import calibration, feed, remembered
 from tuner.lanes import layout as layouts
 from tuner.lanes.calibration import Measured
 from tuner.lanes.check import Signature
@@ -84,10 +87,13 @@ class Layouts:
     ) -> Program:
         """The compiled program of a group; this decides its layout for good."""
         layout, final = self.guess(name, len(jobs))
-        program = Program(group, layout)
+        starts = math.gcd(*[job.start_tick for job in jobs])
+        program = Program(dataclasses.replace(group, start_ticks=starts), layout)
         program.compile()
         if not final and may_measure:
-            program, self.measured[name] = calibration.fastest(program, jobs)
+            program, self.measured[name] = calibration.fastest(
+                program, jobs, fits=functools.partial(feed.fits, group)
+            )
         if name not in self.known:
             self.known[name] = program.layout
             self.decided()
