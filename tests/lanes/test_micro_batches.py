@@ -226,3 +226,49 @@ class Whole(tuner.Task):
 
     def evaluate(self, key, hyperparams, state):
         raise AssertionError
+
+
+def rates(trial, horizon):
+    """One of three schedules, up to a horizon."""
+    peak = trial.hyperparams["learning_rate"]
+    return [
+        tuner.warmup_constant_decay(peak, horizon, warmup_steps=3, decay_fraction=0.5),
+        tuner.cosine(peak, horizon),
+        tuner.Schedule(peak=peak, constant_steps=horizon),
+    ][trial.trial % 3].rates()
+
+
+def test_horizons_schedules_and_sizes_mix_in_one_program(mixed):
+    """128 of them fill their lanes to nine tenths, the tail included."""
+    declared, program, _, _ = mixed
+    many = dataclasses.replace(
+        declared, rounds=[tuner.Round(trials=128, max_train_steps=20)]
+    )
+    horizons = np.random.default_rng(0).choice([5, 10, 15, 20], 128)
+    jobs = [
+        dataclasses.replace(
+            make_job(many, trial, start_step=0, trained=None),
+            rates={"learning_rate": rates(trial, int(horizon))},
+            branch_step=None,
+        )
+        for trial, horizon in zip(planned(many, 1), horizons, strict=True)
+    ]
+    engine, losses = trained(program, jobs)
+    assert program.traces["advance"] == 1
+    assert {j.trial: len(losses[j.trial]) for j in jobs} == {
+        j.trial: j.horizon for j in jobs
+    }
+    assert engine.lane_calls > 0.9 * engine.slot_calls
+    for job in jobs[::16]:
+        assert trained(program, [job])[1] == {job.trial: losses[job.trial]}
+
+
+def trained(program, jobs):
+    """The engine that trained jobs, and the losses of each."""
+    engine, losses = Engine(program), {job.trial: [] for job in jobs}
+    engine.submit(jobs)
+    while engine.busy:
+        if (called := engine.advance()) is not None:
+            for i, trial in enumerate(called.trials.tolist()):
+                losses[trial] += called.train["loss"][i, called.kept[i]].tolist()
+    return engine, losses
