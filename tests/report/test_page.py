@@ -95,6 +95,19 @@ def test_a_run_that_has_hardly_begun_has_a_page(make_run):
     assert "Unfinished: 0 of 2 trials have ended." in page
 
 
+def test_a_run_that_is_over_is_not_called_unfinished(trial, make_run):
+    """One that would keep two has one to keep: the other was stopped."""
+    rounds = [
+        {"max_train_steps": 100, "trials": 2, "points": [], "keep": 0},
+        {"max_train_steps": 200, "trials": 0, "points": [], "keep": 2},
+    ]
+    first = [trial(0), trial(1, 0.3, status="stopped", step=90)]
+    child = trial(2, round=2, parent=0, max_train_steps=200, step=200)
+    page = text(make_run([*first, child], rounds=rounds))
+    assert "Unfinished" not in page
+    assert re.search(r"<dt>stopped</dt>\s*<dd>1</dd>", page)
+
+
 def test_it_says_how_to_reproduce_the_run_and_where_its_data_lies(trials, make_run):
     run = make_run(trials)
     page = text(run)

@@ -167,6 +167,27 @@ def test_interrupted_again_and_again_it_ends_as_if_never_interrupted(run, tmp_pa
     assert_equal(again, run)
 
 
+def test_batches_in_parts_are_stopped_at_whole_segments_whenever_interrupted(tmp_path):
+    """Of batches of 64, 32 and 16 a segment takes four calls, two and one."""
+    study = pruned(
+        space=small.space(activation="relu", batch_size=tuner.Choice(16, 32, 64)),
+        task=small.task(batch_size="traced"),
+        rounds=[tuner.Round(trials=6, max_train_steps=20)],
+        stop=lambda seen: bool(seen.step[-1] == 5 and seen.objective[-1] > LIMIT),
+    )
+    run = tuner.run(study, tmp_path / "run", layout=LAYOUT)
+    stopped = run.trials.filter(status="stopped")
+    assert set(stopped["step"]) == {10}
+    assert set(stopped["hp.batch_size"]) == {16, 32, 64}
+    for _ in range(20):
+        display = StopAfter(1)
+        again = tuner.run(study, tmp_path / "again", layout=LAYOUT, display=display)
+        if again.status == "complete":
+            break
+    assert again.figures["sessions"] > 3  # some between two parts of a batch
+    assert_equal(again, run)
+
+
 # Rules that cannot be
 
 

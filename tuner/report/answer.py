@@ -82,10 +82,9 @@ def _ranking(material: Material, judged: Sequence[Row]) -> list[str]:
 
 
 def _verb(material: Material, num_winners: int) -> tuple[str, str]:
-    is_over = material.num_ended == material.num_planned
     if num_winners > 1:
-        return ("tie" if is_over else "tie so far"), "at"
-    return ("wins" if is_over else "leads so far"), "with"
+        return ("tie" if material.is_over else "tie so far"), "at"
+    return ("wins" if material.is_over else "leads so far"), "with"
 
 
 def _tie_break(material: Material, winners: Sequence[Row]) -> str:

@@ -68,6 +68,7 @@ class Material:
         directory: where the run lies, as it was opened.
         definition: what `study.json` says.
         figures: what the run has cost.
+        is_over: whether no trial waits, and no round.
         trials: with `tie`, the loss at their best step.
         evaluations: whole curves of evaluations.
         updates: every step that was made, under the trial that made it.
@@ -76,6 +77,7 @@ class Material:
     directory: Path
     definition: Mapping[str, Any]
     figures: Mapping[str, Any]
+    is_over: bool
     trials: pl.DataFrame
     evaluations: pl.DataFrame
     updates: pl.DataFrame
@@ -205,6 +207,7 @@ def gather(run: Run) -> Material:
         directory=run.directory,
         definition=definition,
         figures=run.figures,
+        is_over=run.status == "complete",
         trials=with_ties(run.trials, evaluations, metric),
         evaluations=evaluations,
         updates=run.metrics("train"),

@@ -125,9 +125,9 @@ def before_and_after(material: Material) -> Html | None:
 
 
 def _unfinished(material: Material) -> str:
-    ended, planned = material.num_ended, material.num_planned
-    if ended == planned:
+    if material.is_over:
         return ""
+    ended, planned = material.num_ended, material.num_planned
     return f"Unfinished: {count(ended)} of {count(planned, 'trial')} have ended."
 
 
@@ -136,8 +136,11 @@ def _figures(material: Material) -> dict[str, str]:
     trials, spent = material.trials, material.figures
     promoted = material.promoted.height
     some = f", {count(promoted)} promoted" if promoted else ""
-    diverged = trials.filter(status="diverged").height
-    figures = {f"trials{some}": count(trials.height), "diverged": count(diverged)}
+    figures = {f"trials{some}": count(trials.height)}
+    for status in ("diverged", "stopped"):
+        number = trials.filter(status=status).height
+        if number or status == "diverged":
+            figures[status] = count(number)
     if spent.get("seconds"):
         steps, seconds = spent["trial_steps"], spent["seconds"]
         figures |= {
