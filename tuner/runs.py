@@ -181,10 +181,7 @@ class Run:
     def _leaves(self, trial: int, what: str) -> Mapping[str, Any]:
         """The newest snapshot that holds it: a last state carries the best with it."""
         holders = ("running", "last", "best") if what == "best" else (what,)
-        ledger = read_ledger(self.directory)
-        there = {p.entry.what for p in ledger.entries if p.entry.trial == trial}
-        holder = next((h for h in holders if h in there), what)
-        return read_state(self.directory, trial, holder, ledger)[1]
+        return read_state(self.directory, trial, *holders)[1]
 
 
 TRIAL_COLUMNS = {

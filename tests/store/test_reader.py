@@ -1,3 +1,4 @@
+import itertools
 import shutil
 import subprocess
 import sys
@@ -67,10 +68,47 @@ def test_a_ledger_read_before_gives_the_table_of_then(run, writer, frame):
     assert reader.read_table(run, "train", ledger).height == 6
 
 
-def test_a_state_pruned_under_the_reader_is_looked_up_anew(run, writer, stack):
-    ledger = reader.read_ledger(run)
-    writer.commit(Commit(running=[stack("running", {2: 6})]))
-    assert reader.read_state(run, 2, "running", ledger)[0] == 6
+@pytest.fixture
+def outrun(monkeypatch):
+    """A function that makes the next commits, each before a snapshot is read."""
+    read, waiting = reader._read_snapshot, []
+
+    def commit_first(*arguments):
+        if commit := next(waiting[0], None):
+            commit()
+        return read(*arguments)
+
+    monkeypatch.setattr(reader, "_read_snapshot", commit_first)
+    return lambda commits: waiting.append(iter(commits))
+
+
+def at_step(writer, stack, step):
+    """A commit that replaces the running state of trial 2."""
+    return lambda: writer.commit(Commit(running=[stack("running", {2: step})]))
+
+
+def test_a_state_removed_each_time_it_is_read_is_looked_up_anew(
+    run, writer, stack, outrun
+):
+    outrun(at_step(writer, stack, step) for step in (6, 9, 12))
+    assert reader.read_state(run, 2, "running")[0] == 12
+
+
+def test_a_state_that_becomes_another_while_it_is_read_is_that_one(
+    run, writer, stack, row, outrun
+):
+    ended = Commit(
+        trials=[row(2, step=6, status="complete")],
+        kept=[stack("best", {2: 5}), stack("last", {2: 6})],
+    )
+    outrun([lambda: writer.commit(ended)])
+    assert reader.read_state(run, 2, "running", "last", "best")[0] == 6
+
+
+def test_a_reader_that_is_always_outrun_gives_up(run, writer, stack, outrun):
+    outrun(at_step(writer, stack, step) for step in itertools.count(6))
+    with pytest.raises((DamagedError, OSError, ValueError)):
+        reader.read_state(run, 2, "running")
 
 
 def test_a_run_with_a_writer_is_running(run, writer):

@@ -2,8 +2,8 @@
 
 A reader takes no lock, writes and deletes nothing, and verifies all it reads: a file
 that is not as the ledger knows it is a DamagedError, never a wrong number. Parts are
-never removed under a reader; a snapshot can be, by the next commit, and then the ledger
-is read once more.
+never removed under a reader; a snapshot can be, by the next commit, and then the state
+is looked up in the ledger of that commit.
 """
 
 from collections import defaultdict
@@ -19,6 +19,9 @@ from tuner.store import database, definition, durable, lock, snapshots, tables
 from tuner.store.ledger import Ledger, Place
 from tuner.store.names import check_known
 from tuner.store.snapshots import Stack
+
+# A reader that loses this many races in a row is slower than a run commits.
+COMMITS_OUTRUN = 8
 
 
 class MissingStateError(LookupError):
@@ -56,24 +59,32 @@ def read_table(
 
 
 def read_state(
-    directory: Path, trial: int, what: str, ledger: Ledger | None = None
+    directory: Path, trial: int, *whats: str
 ) -> tuple[int, dict[str, np.ndarray]]:
     """Returns the step of a trial's state and its arrays, by path of the leaf.
+
+    Args:
+        directory: of the run.
+        trial: its number.
+        *whats: kinds of state; the first of them that the trial keeps is read.
 
     Raises:
         MissingStateError: the trial keeps no such state.
         DamagedError: the snapshot is not as it was written.
     """
-    check_known("what", what, snapshots.WHATS)
-    ledger = ledger or read_ledger(directory)
-    try:
-        return _read_state(directory, trial, what, ledger)
-    except (durable.DamagedError, OSError, ValueError):
-        # So fails, in one of these ways, what a commit removes while it is read.
-        newer = read_ledger(directory)
-        if newer.number == ledger.number:
-            raise
-        return _read_state(directory, trial, what, newer)
+    for what in whats:
+        check_known("what", what, snapshots.WHATS)
+    ledger = read_ledger(directory)
+    for _ in range(COMMITS_OUTRUN):
+        try:
+            return _read_state(directory, trial, whats, ledger)
+        except (durable.DamagedError, OSError, ValueError):
+            # So fails, in one of these ways, what a commit removes while it is read.
+            newer = read_ledger(directory)
+            if newer.number == ledger.number:
+                raise
+            ledger = newer
+    return _read_state(directory, trial, whats, ledger)
 
 
 def read_states(
@@ -108,13 +119,14 @@ def _no_run(directory: Path, missing: str) -> FileNotFoundError:
 
 
 def _read_state(
-    directory: Path, trial: int, what: str, ledger: Ledger
+    directory: Path, trial: int, whats: Sequence[str], ledger: Ledger
 ) -> tuple[int, dict[str, np.ndarray]]:
     kept = {
         place.entry.what: place
         for place in ledger.entries
         if place.entry.trial == trial
     }
+    what = next((what for what in whats if what in kept), whats[-1])
     if what not in kept:
         raise MissingStateError(_missing(trial, what, list(kept.values())))
     entry, path, row = kept[what]
