@@ -105,36 +105,31 @@ def linen_task(
         extra = {name: of_kind for name, of_kind in made.items() if name != "params"}
         return Variables(made["params"], extra)
 
-    def training_loss(key, hyperparams, variables, batch):
-        module = model(hyperparams)
-        carried = dict(variables.extra)
+    def applied(hyperparams, variables, *, train, **options):
+        """The module as a function, and what it carries, which a call may change."""
+        module, carried = model(hyperparams), dict(variables.extra)
 
         def apply(*args, **kwargs):
             out, changed = module.apply(
                 {"params": variables.params, **carried},
                 *args,
-                **_mode(module, train=True),
+                **_mode(module, train=train),
                 **kwargs,
-                rngs={"dropout": key},
-                mutable=list(carried),
+                **options,
             )
             carried.update(changed)
             return out
 
+        return apply, carried
+
+    def training_loss(key, hyperparams, variables, batch):
+        options = {"rngs": {"dropout": key}, "mutable": list(variables.extra)}
+        apply, carried = applied(hyperparams, variables, train=True, **options)
         mean, metrics = loss(hyperparams, apply, batch)
         return mean, metrics, carried
 
     def evaluate(key, hyperparams, variables, batch):
-        module = model(hyperparams)
-
-        def apply(*args, **kwargs):
-            return module.apply(
-                {"params": variables.params, **variables.extra},
-                *args,
-                **_mode(module, train=False),
-                **kwargs,
-            )
-
+        apply, _ = applied(hyperparams, variables, train=False, mutable=[])
         mean, metrics = loss(hyperparams, apply, batch)
         return {"loss": mean, **metrics}
 
