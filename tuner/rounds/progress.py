@@ -41,8 +41,8 @@ def make_display(study: Study, stop: threading.Event) -> Display:
     return kind(study.target.metric, stop, console)
 
 
-class Lines:
-    """A line when something begins or ends, and one every ten seconds in between.
+class _Teller:
+    """What all kinds have: a place to leave lines in, and the time since the start.
 
     Args:
         metric: the objective's name.
@@ -60,11 +60,21 @@ class Lines:
     ) -> None:
         self._metric, self._stop, self._console, self._now = metric, stop, console, now
         self._started = self._told = now()
-        self._told_stopping = False
 
     def note(self, text: str) -> None:
-        """Say it."""
+        """Leave it as a line."""
         self._say(text)
+
+    def _say(self, text: str) -> None:
+        self._told = self._now()
+        elapsed = Text(clock(self._told - self._started), "dim")
+        self._console.print(Text.assemble(elapsed, "  ", text), soft_wrap=True)
+
+
+class Lines(_Teller):
+    """A line when something begins or ends, and one every ten seconds in between."""
+
+    _told_stopping = False
 
     def compiling(self, standing: Standing, trials: int, layout: str) -> None:
         """Say what is compiled."""
@@ -90,17 +100,9 @@ class Lines:
     def close(self) -> None:
         """Nothing is to be put back."""
 
-    def _say(self, text: str) -> None:
-        self._told = self._now()
-        _print(self._console, self._told - self._started, text)
 
-
-class Block:
-    """A few lines drawn anew in their place; what is over stays above them.
-
-    Args:
-        metric, stop, console, now: as of `Lines`.
-    """
+class Block(_Teller):
+    """A few lines drawn anew in their place; what is over stays above them."""
 
     def __init__(
         self,
@@ -109,8 +111,8 @@ class Block:
         console: Console,
         now: Now = time.monotonic,
     ) -> None:
-        self._metric, self._stop, self._console, self._now = metric, stop, console, now
-        self._started = self._compile_started = now()
+        super().__init__(metric, stop, console, now)
+        self._compile_started = self._started
         self._looked = -BLOCK_SECONDS
         self._program = ""  # that is compiled, if any is
         self._standing: Standing | None = None
@@ -122,10 +124,6 @@ class Block:
         )
         self._live.start()
         console.show_cursor(True)  # a process that is killed cannot put it back
-
-    def note(self, text: str) -> None:
-        """Leave it as a line."""
-        self._say(text)
 
     def compiling(self, standing: Standing, trials: int, layout: str) -> None:
         """Show what is compiled, and for how long."""
@@ -153,9 +151,6 @@ class Block:
     def close(self) -> None:
         """Take the block away."""
         self._live.stop()
-
-    def _say(self, text: str) -> None:
-        _print(self._console, self._now() - self._started, text)
 
     def _draw(self) -> Group:
         """The block as it is now; called from Rich's thread."""
@@ -187,11 +182,6 @@ class Block:
             return f"{_round(standing)}, training {standing.group}"
         since = duration(self._now() - self._compile_started)
         return f"{_round(standing)}, compiling {standing.group}, {since}"
-
-
-def _print(console: Console, elapsed: float, text: str) -> None:
-    line = Text.assemble((clock(elapsed), "dim"), "  ", text)
-    console.print(line, soft_wrap=True)
 
 
 def _program(group: str, trials: int, layout: str) -> str:
