@@ -336,7 +336,10 @@ def test_a_step_that_reports_no_loss(refused):
 
 
 def test_a_layout_that_cannot_be_read(refused):
-    rule = "a layout is written devices x chunks x width, \"2x8x4\", but got '2x8'"
+    rule = (
+        'a layout is written devices x chunks x width, "2x8x4", or with the devices '
+        "that split a batch, \"2x8x4x2\", but got '2x8'"
+    )
     refused(ValueError, rule, small.study, layout="2x8")
 
 
@@ -376,10 +379,6 @@ DIFFERENCES = [
         "space.weight_decay.high (0.2, now 0.1)",
     ),
     (
-        {"rounds": [tuner.Round(trials=12, max_train_steps=25)]},
-        "rounds[0].max_train_steps (25, now 20)",
-    ),
-    (
         {"task": small.task(valid=tuner.Arrays(small.PIXELS, small.LABELS))},
         "the data",
     ),
@@ -398,6 +397,52 @@ def test_a_directory_of_another_study(another, changes, difference):
     with pytest.raises(OtherStudyError, match=re.escape(rule)):
         tuner.run(small.study(), directory)
     assert (directory / "study.json").read_text() == before
+    assert compilations() == compiled
+
+
+def longer(schedule, max_train_steps):
+    """A rule of the user's own; the refusal can only name it."""
+    return tuner.LengthenConstant()(schedule, max_train_steps)
+
+
+ROUNDS = [
+    (tuner.Round(trials=12, max_train_steps=25), "trials=12"),
+    (
+        tuner.Round(keep=4, max_train_steps=40, extend=tuner.Stretch(), across="all"),
+        "keep=4, across='all', extend=tuner.Stretch()",
+    ),
+    (
+        tuner.Round(
+            keep=2,
+            max_train_steps=60,
+            extend=tuner.LengthenConstant(decay_steps=5),
+        ),
+        "keep=2, extend=tuner.LengthenConstant(decay_steps=5)",
+    ),
+    (
+        tuner.Round(keep=2, max_train_steps=80, extend=longer),
+        "keep=2, extend=longer",
+    ),
+]
+
+
+def test_other_rounds_are_told_of_those_to_begin_with(another):
+    """As after a promotion, when another process knows the study's own rounds only."""
+    rounds = [round_ for round_, _ in ROUNDS]
+    directory, compiled = another(rounds=rounds), compilations()
+    lines = ", ".join(
+        f"tuner.Round(max_train_steps={round_.max_train_steps}, {rest})"
+        for round_, rest in ROUNDS
+    )
+    rule = (
+        f"{directory} has other rounds than this study; it differs in "
+        "rounds[3].max_train_steps (80, now 90): begin with those it has, "
+        f"rounds=[{lines}], or give this study a directory of its own"
+    )
+    rounds[3] = dataclasses.replace(rounds[3], max_train_steps=90)
+    study = small.study(rounds=rounds)
+    with pytest.raises(OtherStudyError, match=re.escape(rule)):
+        tuner.run(study, directory)
     assert compilations() == compiled
 
 

@@ -68,6 +68,13 @@ def check_same(old: Mapping[str, Any], study: Study, directory: Path) -> None:
     differences = list(_differences("", before, now))
     if old["data"] != data_digest(study.task):
         differences.append("the data")
+    if differences and all(d.startswith("rounds[") for d in differences):
+        rounds = ", ".join(map(_literal, old["study"]["rounds"]))
+        raise OtherStudyError(
+            f"{directory} has other rounds than this study; it differs in "
+            f"{'; '.join(differences)}: begin with those it has, rounds=[{rounds}], or "
+            "give this study a directory of its own"
+        )
     if differences:
         raise OtherStudyError(
             f"{directory} belongs to another study; it differs in "
@@ -96,6 +103,21 @@ def instruction_set() -> str:
     flags = info.read_text().split() if info.exists() else []
     widest = [name for name in ("avx512f", "avx2", "avx", "asimd") if name in flags]
     return widest[0] if widest else platform.machine()
+
+
+def _literal(round_: Mapping[str, Any]) -> str:
+    """The line to type for a round of a definition."""
+    given = {name: value for name, value in round_.items() if value}
+    if given.get("across") == "each":
+        del given["across"]
+    fields = [f"{name}={value!r}" for name, value in given.items() if name != "extend"]
+    if "extend" in given:
+        rule = dict(given["extend"])
+        kind = rule.pop("type", None)
+        options = [f"{n}={v!r}" for n, v in rule.items() if v is not None]
+        made = f"tuner.{kind}({', '.join(options)})" if kind else rule["function"]
+        fields.append(f"extend={made}")
+    return f"tuner.Round({', '.join(fields)})"
 
 
 def _differences(path: str, old: Any, new: Any) -> Iterator[str]:
