@@ -151,7 +151,7 @@ class Engine:
 
     def _take(self, what: str, places: Sequence["_Place"]) -> Iterator["_Taken"]:
         """Copies of lanes, as many of each device at once as `take` has room for."""
-        devices, room = self.layout.devices, self.layout.width
+        devices, room = self.layout.devices, self.layout.lanes_per_device
         left = [[p for p in places if p[0] == device] for device in range(devices)]
         while any(left):
             index = np.zeros((devices, room), np.int32)
@@ -280,7 +280,10 @@ class _Taken:
     def fetch(self, program: Program) -> Copied:
         """Bring them to the host, without the rows that only fill up."""
         stacks = program.fetch(flatten(self.trained))
-        arrays = {path: stack[self.rows] for path, stack in stacks.items()}
+        arrays = {
+            path: stack if len(self.rows) == len(stack) else stack[self.rows]
+            for path, stack in stacks.items()
+        }
         trials, steps = zip(*self.occupants, strict=True)
         return Copied(what=self.what, trials=trials, steps=steps, arrays=arrays)
 

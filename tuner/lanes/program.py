@@ -239,7 +239,7 @@ class Program:
                 lambda leaf: array(leaf.dtype, taken, *leaf.shape), self.trained_type
             ),
         }
-        take = array(np.int32, taken)
+        take = array(np.int32, lanes)  # trials of one horizon end together
         return {"advance": advance, "load": load, "restore": restore, "take": take}
 
     def _advance(self, lanes, inputs, data):
