@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.lanes import feed
+from tuner.lanes.compile_cache import programs_kept
 from tuner.lanes.layout import idle_cores
 from tuner.lanes.trial import check_parts
 from tuner.rounds import rules
@@ -59,7 +60,7 @@ def run(
     before = _definition_before(directory, study)
     layouts = Layouts(plan.groups, before.get("layouts", {}), layout)
     _check_layouts(plan, layouts)
-    with Writer(directory) as writer, stop_on_signals() as stop:
+    with Writer(directory) as writer, stop_on_signals() as stop, programs_kept():
 
         def decided() -> None:
             writer.write_definition(definition(study, layouts.known, before))
