@@ -48,7 +48,9 @@ Values = Annotated[
 def main() -> None:
     """Run the command that the arguments name."""
     debug = "--debug" in sys.argv
-    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    arguments = [argument for argument in sys.argv if argument != "--debug"]
+    # An option of Typer's has a value or has none; this one's is empty if not given.
+    sys.argv = ["--profile=" if a == "--profile" else a for a in arguments]
     try:
         app(prog_name="tuner")
     except REFUSALS as error:
@@ -104,6 +106,13 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would run; compile nothing.")
     ] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[=DIR]",
+            help="Trace a few calls of the programs, into profile/ of the run or DIR.",
+        ),
+    ] = None,
 ) -> None:
     """Run a study; what was interrupted goes on by the same command."""
     limit = None if budget is None else tuner.Budget.parse(budget)
@@ -116,7 +125,8 @@ def run(
         return
     directory = directory or Path("runs", chosen.name)
     before = _trial_steps(directory)
-    done = tuner.run(chosen, directory, layout=layout, budget=limit)
+    traced = profile or profile is not None  # True for the run's own folder
+    done = tuner.run(chosen, directory, layout=layout, budget=limit, profile=traced)
     if done.status != "complete":
         if limit is not None and limit.is_used_up(done.figures):
             _pause(done, limit)

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from tuner.lanes.order import batch_indices
+from tuner.lanes.phases import scope
 from tuner.lanes.state import KEYS, LaneState, Pending, Trained, as_keys, as_words
 from tuner.lanes.trial import DATA, Group, contribute, evaluate, step, step_key, update
 from tuner.study.task import bind
@@ -77,12 +78,14 @@ def _items(group, key, inputs):
     return number, inputs["rates"], examples, made % inputs["micros"], micros
 
 
+@scope("step")
 def _whole_step(group, data, key, lane, state, pending, item):
     """A tick that is a step."""
     state, metrics = step(group, data, key, lane, state, item)
     return state, pending, metrics, _is_sound(metrics)
 
 
+@scope("step")
 def _tick(group, data, key, lane, state, pending, item):
     """A tick that adds to a step, and makes it when the batch is full."""
     number, rates, examples, micro, micros = item
@@ -145,6 +148,7 @@ def _judged(group, like, data, lane, trained, last, *, due):
     return with_best(trained, kept, objective, last, due=due), evaluation
 
 
+@scope("best")
 def with_best(
     trained: Trained, kept: Any, objective: jax.Array, step: jax.Array, *, due: Any
 ) -> Trained:
@@ -167,6 +171,7 @@ def _is_sound(metrics):
     return sound
 
 
+@scope("order")
 def _indices(group, key, inputs):
     if group.task.train is None:
         return None

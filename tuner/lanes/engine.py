@@ -15,6 +15,7 @@ import numpy as np
 from tuner.lanes.feed import Feed, Piece
 from tuner.lanes.job import Job
 from tuner.lanes.occupant import Occupant, call_inputs
+from tuner.lanes.phases import phase
 from tuner.lanes.placement import Placement
 from tuner.lanes.program import Program
 from tuner.lanes.state import flatten
@@ -127,6 +128,7 @@ class Engine:
             self._flight = self._launch(before)
         return self._read(before) if before else None
 
+    @phase("collect")
     def _collect(self, flight: "_Flight", copy: bool) -> None:
         """Copy out what is due and free the lanes of trials that have ended.
 
@@ -164,6 +166,7 @@ class Engine:
                     occupants.append((occupant.job.trial, occupant.step))
             yield _Taken(what, rows, occupants, self.program.take(index.reshape(-1)))
 
+    @phase("fill")
     def fill(self) -> None:
         """Move trials forward into holes, then give free lanes to those waiting."""
         placement = Placement(self.layout, self.program.group.traced)
@@ -185,6 +188,7 @@ class Engine:
         for inputs in placement.restores(self.program.trained_type):
             self.program.restore(inputs)
 
+    @phase("launch")
     def _launch(self, before: "_Flight | None") -> "_Flight | None":
         """Send some ticks of every occupied lane to the devices, after another call."""
         places = list(self._occupied())
@@ -226,6 +230,7 @@ class Engine:
         for job in coming:
             yield Piece(job.numbers, job.start_tick, ticks)
 
+    @phase("read")
     def _read(self, flight: "_Flight") -> Called:
         """Wait for a call, and bring its results to the host."""
         outputs = self.program.fetch(flight.outputs)

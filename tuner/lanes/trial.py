@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tuner.lanes.layout import Layout
+from tuner.lanes.phases import scope
 from tuner.lanes.state import KEYS, LaneState, Pending, Trained, as_words
 from tuner.study.data import Arrays
 from tuner.study.hyperparams import Hyperparams
@@ -132,6 +133,7 @@ def check_parts(group: Group, layout: Layout) -> None:
         )
 
 
+@scope("begin")
 def begin(group: Group, data: Any, numbers: jax.Array, traced: Any) -> LaneState:
     """A trial before its first step, from the numbers that name its randomness."""
     state = initial_state(group, data, numbers, traced)
@@ -262,6 +264,7 @@ def _batch(group, data, examples):
     return jax.tree.map(lambda a: a[examples], data["train"])
 
 
+@scope("evaluate")
 def evaluate(
     group: Group, data: Any, lane: LaneState, state: Any
 ) -> dict[str, jax.Array]:

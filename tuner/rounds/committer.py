@@ -7,6 +7,7 @@ commit, and whoever reads back what was written.
 import concurrent.futures
 import time
 
+from tuner.lanes.phases import phase
 from tuner.rounds.cadence import Cadence
 from tuner.store.writer import Commit, Writer
 
@@ -54,6 +55,7 @@ class Committer:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=True)
 
+    @phase("commit")
     def _write(self, commit: Commit) -> None:
         started = time.monotonic()
         self._writer.commit(commit)

@@ -16,6 +16,7 @@ import numpy as np
 from tuner.lanes.engine import Called, Engine
 from tuner.lanes.job import Job
 from tuner.lanes.layout import Layout
+from tuner.lanes.phases import phase
 from tuner.rounds.accounts import Accounts
 from tuner.rounds.budget import Budget
 from tuner.rounds.committer import Committer
@@ -24,6 +25,7 @@ from tuner.rounds.ending import Ending
 from tuner.rounds.groups import by_group, group_name, make_group, make_job
 from tuner.rounds.layouts import Layouts
 from tuner.rounds.preflight import Plan
+from tuner.rounds.profile import Profile
 from tuner.rounds.promotion import Start, choose_parents, starting_point
 from tuner.rounds.recorder import Recorder
 from tuner.rounds.rules import Rules
@@ -52,12 +54,14 @@ class Driver:
         display: Display,
         stop: threading.Event,
         budget: Budget | None = None,
+        profile: Profile | None = None,
     ) -> None:
         self.plan, self.study = plan, plan.study
         self.directory, self.recorder = directory, recorder
         self.display = display
         self.committer = Committer(writer)
         self.accounts = Accounts(read_ledger(directory).figures)
+        self.profile = profile or Profile(None, display.note)
         self.rules = Rules(self.study, recorder)
         self.ending = Ending(
             self.study, stop, budget, self.accounts, self._best, display
@@ -193,6 +197,7 @@ class Driver:
             jobs.append(make_job(self.study, trial, start_step=step, trained=trained))
         return jobs
 
+    @phase("record")
     def _record(self, engine: Engine, called: Called) -> None:
         of_trials = [
             self.study.examples_per_step(self.recorder.rows[trial].hyperparams)
@@ -201,6 +206,7 @@ class Driver:
         examples = np.array(of_trials, np.int64)
         engine.stop(self.rules.add(self.recorder.add(called, examples), called.ended))
         self.accounts.add(engine, called, examples)
+        self.profile.called()
         self.display.advanced(self._standing)
 
     def _commit(self) -> None:

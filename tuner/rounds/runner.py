@@ -17,6 +17,7 @@ from tuner.rounds.driver import Driver
 from tuner.rounds.groups import by_group, make_group
 from tuner.rounds.layouts import LayoutLike, Layouts
 from tuner.rounds.preflight import Plan, preflight
+from tuner.rounds.profile import Profile
 from tuner.rounds.progress import make_display
 from tuner.rounds.recorder import Recorder, schemas
 from tuner.rounds.stopping import stop_on_signals
@@ -35,6 +36,7 @@ def run(
     layout: LayoutLike | None = None,
     budget: Budget | None = None,
     display: Display | None = None,
+    profile: bool | str | Path = False,
 ) -> Run:
     """Run a study, or go on with it; a complete one is left as it is.
 
@@ -49,6 +51,8 @@ def run(
             that has layouts keeps them.
         budget: what all calls for this directory may use together; no end if None.
         display: what shows the progress; a terminal's or a notebook's if None.
+        profile: where to write a trace of JAX's profiler, of a few calls after the
+            first ones; into `profile/` of the directory if True.
 
     Raises:
         ValueError, TypeError: before anything compiles, for what can never run.
@@ -81,11 +85,13 @@ def run(
             display.note(hint)
         if not before and (text := rules.warning(study, plan.rounds[0])):
             display.note(text)
+        trace = Profile(_profile_folder(directory, profile), display.note)
         try:
             Driver(
-                plan, directory, writer, recorder, layouts, display, stop, budget
+                plan, directory, writer, recorder, layouts, display, stop, budget, trace
             ).run()
         finally:
+            trace.close()
             display.close()
     return Run(directory, study=study)
 
@@ -134,6 +140,12 @@ def promote(
     )
     study = dataclasses.replace(study, rounds=(*study.rounds, longer))
     return run(study, run_.directory, layout=layout, budget=budget, display=display)
+
+
+def _profile_folder(directory: Path, profile: bool | str | Path) -> Path | None:
+    if isinstance(profile, bool):
+        return directory / "profile" if profile else None
+    return Path(profile)
 
 
 def _definition_before(directory: Path, study: Study) -> dict[str, Any]:
