@@ -233,6 +233,14 @@ def test_the_batches_of_a_call_lie_in_their_lanes(study, feed):
     assert not labels[1].any()
 
 
+def test_two_lanes_may_see_the_same(study, feed):
+    piece = Piece((0, 1, 0), 10, 5)
+    pixels, _ = feed.take({2: piece, 0: piece}, never)
+    expected = read(trials_of(study)[0], piece)[0]
+    np.testing.assert_array_equal(pixels[0], expected)
+    np.testing.assert_array_equal(pixels[2], expected)
+
+
 def test_what_was_read_ahead_for_nobody_is_dropped(feed):
     piece, other = Piece((0, 1, 0), 0, 5), Piece((1, 1, 0), 0, 5)
     feed.expect([piece, other])
@@ -269,7 +277,7 @@ def test_an_input_that_holds_training_up_is_told_of_once(feed):
     line = feed.complaint()
     assert line.startswith(
         "input-bound: 60% of the time the devices wait for batches; with batches at "
-        "hand training would be 2.5 times as fast: try more threads= than 3 where"
+        "hand training would be at least 2.5 times as fast: try more threads= than 3"
     )
     assert line.endswith("train=source.load(): 600 examples of 260 bytes")
     assert feed.complaint() == ""

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import pytest
 import small
 
+import tuner
 from tuner.lanes.compilations import compilations
 from tuner.lanes.layout import Layout
 from tuner.lanes.memory import Memory
@@ -51,6 +52,21 @@ def test_parts_of_a_lane_are_its_types(group, memory):
     assert parts["data"].num_bytes == num_bytes(group.data)
     of_lane = ("parameters", "optimizer state", "best state", "keys, hyperparameters")
     assert sum(parts[name].bytes_each for name in of_lane) == num_bytes(lane)
+
+
+def test_batches_that_the_host_reads_are_those_of_a_call_at_the_layout():
+    """Of eight lanes there is room for one step at a time, of one lane for five."""
+    rows = list(zip(small.PIXELS[:600], small.LABELS[:600], strict=True))
+    batch = 32 * (64 + 1) * 4  # bytes
+    source = tuner.Source(rows, buffer_bytes=3 * 8 * batch)
+    study = small.study(task=small.task(train=source))
+    group = make_group(study, next(iter(planned(study, 1))))
+    parts = {p.name: p for p in Memory(group).plan(Layout(1, 2, 4)).parts}
+    types = Program(group, Layout(1, 2, 4)).input_types()["advance"]
+    assert num_bytes(types["batches"]) == 8 * batch
+    planned_bytes = parts["inputs, outputs of a call"].num_bytes
+    # Of the outputs, some hundred bytes, those of an evaluation are of no tick.
+    assert planned_bytes == pytest.approx(num_bytes(types), rel=0.02)
 
 
 def test_where_it_is_plain_nothing_is_compiled(group):

@@ -126,6 +126,8 @@ class Engine:
         if launch:
             self.fill()
             self._flight = self._launch(before)
+        elif self.feed:
+            self.feed.expect(())
         return self._read(before) if before else None
 
     @phase("collect")

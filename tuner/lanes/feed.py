@@ -136,20 +136,23 @@ class Feed:
             pieces: what each live lane trains on; all of as many ticks.
             is_idle: whether the devices have done all they were given.
         """
-        parts = {lane: self._parts(piece) for lane, piece in pieces.items()}
-        wanted = [part for of_lane in parts.values() for part in of_lane]
-        self._read_ahead(wanted)
-        self._wait([self._ahead[part] for part in wanted], is_idle)
+        places: dict[Piece, list[tuple[int, slice]]] = {}
+        for lane, piece in pieces.items():
+            for part in self._parts(piece):
+                first = part.tick - piece.tick
+                where = lane, slice(first, first + part.ticks)
+                places.setdefault(part, []).append(where)
+        self._read_ahead(places)
+        self._wait([self._ahead[part] for part in places], is_idle)
         ticks = next(iter(pieces.values())).ticks
         batches = jax.tree.map(
             lambda a: np.zeros((self._lanes, ticks, *a.shape), a.dtype),
             self._group.batch_type,
         )
-        for lane, of_lane in parts.items():
-            for part in of_lane:
-                first = part.tick - pieces[lane].tick
-                where = lane, slice(first, first + part.ticks)
-                _fill(batches, where, self._ahead.pop(part).result())
+        for part, lanes in places.items():
+            rows = self._ahead.pop(part).result()
+            for where in lanes:
+                _fill(batches, where, rows)
         return batches
 
     def expect(self, pieces: Iterable[Piece]) -> None:
@@ -172,13 +175,14 @@ class Feed:
         self._complained = True
         source = self._group.task.train
         assert isinstance(source, Source)
+        gain = 1 / max(1 - share, 0.01)  # more where reading keeps the devices' cores
         return (
             f"input-bound: {share:.0%} of the time the devices wait for batches; with "
-            f"batches at hand training would be {1 / max(1 - share, 0.01):.1f} times "
-            f"as fast: try more threads= than {source.threads} where reading waits for "
-            "a disk or a network, make examples cheaper to read (decoded, cut, uint8), "
-            "or hold them on the device, train=source.load(): "
-            f"{len(source):,} examples of {source.example_bytes:,} bytes"
+            f"batches at hand training would be at least {gain:.1f} times as fast: try "
+            f"more threads= than {source.threads} where reading waits for a disk or a "
+            "network, make examples cheaper to read (decoded, cut, uint8), or hold all "
+            f"on the device, train=source.load(): {len(source):,} examples of "
+            f"{source.example_bytes:,} bytes"
         )
 
     def _parts(self, piece: Piece) -> list[Piece]:
@@ -196,14 +200,17 @@ class Feed:
 
     def _wait(self, reading: list[Future], is_idle: Callable[[], bool]) -> None:
         """Wait, and count how long the devices do the same."""
-        waiting = set(reading)
         now = time.perf_counter()
-        while waiting:
-            starved, before = is_idle(), now
-            waiting = wait(waiting, POLL_SECONDS).not_done
-            now = time.perf_counter()
-            if starved and self._started is not None:
-                self.starved_seconds += now - before
+        for future in reading:
+            while not future.done():
+                starved, before = is_idle(), now
+                wait([future], POLL_SECONDS)
+                now = time.perf_counter()
+                if starved and self._started is not None:
+                    self.starved_seconds += now - before
+            if error := future.exception():
+                self.expect(())  # what others would read is of no use any more
+                raise error
         self._started = self._started or now
         self.seconds = now - self._started
 

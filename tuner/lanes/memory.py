@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 import jax
 
+from tuner.lanes import feed
 from tuner.lanes.layout import Layout
 from tuner.lanes.peak import peak_bytes
 from tuner.lanes.program import Program
@@ -83,6 +84,7 @@ class Memory:
         jaxpr, (_, outputs) = one.trace("advance")
         self._lane = one.lane_type
         self._call_bytes = num_bytes(outputs) + num_bytes(one.input_types()["advance"])
+        self._call_ticks = one.group.call_ticks
         self._most_temp = CAREFUL * peak_bytes(jaxpr)
 
     def plan(self, layout: Layout) -> MemoryPlan:
@@ -132,14 +134,17 @@ class Memory:
         """What is known from the types alone."""
         lanes, trained = layout.lanes_per_device, num_bytes(self._lane.trained)
         state, best = self._state_bytes(), num_bytes(self._lane.trained.best)
+        # Of more lanes the host may read the batches of fewer ticks at once.
+        ticks = self.group.segment_steps // feed.segment_calls(self.group, layout)
+        call = -(-self._call_bytes * ticks // self._call_ticks)
         rest = num_bytes(self._lane) - sum(state.values()) - best
         return (
             *(Part(name, size, lanes, LANE) for name, size in state.items() if size),
             Part("best state", best, lanes, LANE),
             Part("keys, hyperparameters", rest, lanes, LANE),
             Part("data", self._data_bytes(), 1, DEVICE),
-            Part("inputs, outputs of a call", self._call_bytes, lanes, LANE),
-            Part("the same of the call before", self._call_bytes, lanes, LANE, True),
+            Part("inputs, outputs of a call", call, lanes, LANE),
+            Part("the same of the call before", call, lanes, LANE, True),
             Part("copy for a commit", trained, lanes, LANE, True),
             Part("copy at a branch step", trained, lanes, LANE, True),
         )

@@ -65,10 +65,11 @@ class Arrays:
 
 def narrow(tree: Any) -> Any:
     """The tree's leaves as NumPy arrays of at most 32 bits a number."""
-    return jax.tree.map(_narrow, tree)
+    return jax.tree.map(narrow_leaf, tree)
 
 
-def _narrow(leaf: Any) -> np.ndarray:
+def narrow_leaf(leaf: Any) -> np.ndarray:
+    """The same of one leaf."""
     array = np.asarray(leaf)
     if array.dtype == np.float64:
         return array.astype(np.float32)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import jaxtyping as jt
 import numpy as np
 
-from tuner.study.data import Arrays, narrow
+from tuner.study.data import Arrays, narrow, narrow_leaf
 from tuner.study.values import whole
 
 MOST_EXAMPLES = 2**31 - 1  # places are 32-bit numbers
@@ -62,6 +62,7 @@ class Source:
         self._check_numbers(first)
         leaves, self._structure = jax.tree.flatten(narrow(first))
         self._types = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in leaves]
+        self._kinds = [(a.shape, a.dtype) for a in leaves]
         self._check_repeatable(leaves)
         self._leaves(self._length - 1)
 
@@ -107,12 +108,9 @@ class Source:
     def _leaves(self, place: int) -> list[np.ndarray]:
         """The arrays of an example, which are as those of the first."""
         leaves, structure = jax.tree.flatten(self._read(place))
-        arrays = [narrow(leaf) for leaf in leaves]
-        alike = structure == self._structure and all(
-            a.shape == kind.shape and a.dtype == kind.dtype
-            for a, kind in zip(arrays, self._types, strict=True)
-        )
-        if not alike:
+        arrays = [narrow_leaf(leaf) for leaf in leaves]
+        kinds = [(a.shape, a.dtype) for a in arrays]
+        if structure != self._structure or kinds != self._kinds:
             found = structure.unflatten([_text(a) for a in arrays])
             expected = self._structure.unflatten([_text(a) for a in self._types])
             raise ValueError(
