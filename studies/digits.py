@@ -4,7 +4,8 @@ Question: of relu, gelu and tanh, which gives a 64-64-64-10 network the lowest
     validation error on the 8x8 digits, each with its own best learning rate, weight
     decay and warm-up?
 Command: tuner run studies/digits.py
-Time: 30 to 45 s on two cores, most of it the compilation of three programs.
+Time: 12 s on two cores, most of it the compilation of three programs; 7 s a second
+    time, when they are kept.
 Result: relu and gelu reach no error on the 297 validation digits, tanh one (0.0034).
     None of the nine promoted trials ends worse than its parent. The digits can be
     fitted, so this shows the mechanics; it does not say which activation is better.

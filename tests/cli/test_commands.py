@@ -48,6 +48,15 @@ def test_a_complete_run_says_so_and_prints_the_same(command, folder, first, fini
     assert compilations() == compiled
 
 
+@pytest.mark.parametrize("option", ["--profile", "--profile=elsewhere"])
+def test_where_nothing_is_left_to_train_there_is_nothing_to_profile(
+    command, folder, finished, option
+):
+    asked = command("run", folder / "little.py", "--dir", finished.directory, option)
+    assert asked.code == 0
+    assert "nothing was profiled: that begins after 5 calls" in asked.err
+
+
 def test_a_dry_run_prints_what_would_run_and_compiles_nothing(
     command, folder, tmp_path, monkeypatch
 ):
