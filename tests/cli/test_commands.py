@@ -138,8 +138,8 @@ study = tuner.Study(
         hyperparams.learning_rate, steps, decay_steps=10
     ),
     objective="valid/loss",
-    rounds=[tuner.Round(trials=4, max_train_steps=100_000)],
-    eval_every=200,
+    rounds=[tuner.Round(trials=4, max_train_steps=600_000)],
+    eval_every=1000,
 )
 '''
 
@@ -164,7 +164,7 @@ def test_interrupted_it_stops_and_the_same_command_completes_it(tmp_path):
     again = subprocess.run(arguments, cwd=tmp_path, capture_output=True, check=False)
     assert again.returncode == 0, again.stderr
     assert run.status == "complete"
-    assert run.trials["step"].to_list() == [100_000] * 4
+    assert run.trials["step"].to_list() == [600_000] * 4
     assert run.figures["sessions"] == 2
 
 
