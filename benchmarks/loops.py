@@ -2,9 +2,9 @@
 
 The rates are traced, so that nothing compiles again; params and optimizer state are
 donated; the keys are split beforehand; nothing is read but an evaluation every 50
-steps. That is the lean loop, as good as we could write it. Optuna's other two variants
-read what `tuner` records, and compile each trial's rates in, as happens when an
-optimizer is made outside of what is traced.
+steps. That is the lean loop. Optuna's other two variants read what `tuner` records, and
+compile each trial's rates in, as happens when an optimizer is made outside of what is
+traced.
 """
 
 import dataclasses
