@@ -48,15 +48,6 @@ def test_a_complete_run_says_so_and_prints_the_same(command, folder, first, fini
     assert compilations() == compiled
 
 
-@pytest.mark.parametrize("option", ["--profile", "--profile=elsewhere"])
-def test_where_nothing_is_left_to_train_there_is_nothing_to_profile(
-    command, folder, finished, option
-):
-    asked = command("run", folder / "little.py", "--dir", finished.directory, option)
-    assert asked.code == 0
-    assert "nothing was profiled: that begins after 5 calls" in asked.err
-
-
 def test_a_dry_run_prints_what_would_run_and_compiles_nothing(
     command, folder, tmp_path, monkeypatch
 ):
@@ -115,56 +106,74 @@ def test_a_budget_that_cannot_be_read_is_refused(command, folder):
 
 
 STUDY = '''
-"""Steps that take a while."""
+"""Once it is under way, training waits until somebody opens the gate."""
+
+import itertools
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import optax
 import tuner
 
-x = np.ones((32, 8), np.float32)
+
+class Gated:
+    reads = itertools.count()
+
+    def __len__(self):
+        return 32
+
+    def __getitem__(self, place):
+        if next(self.reads) == 400:  # in the fourth call or so, of 60
+            Path("reached").touch()
+            Path("gate").open().close()
+        return np.ones(8, np.float32)
+
+
 task = tuner.SupervisedTask(
     init=lambda key, hyperparams: jnp.ones(8),
     loss=lambda key, hyperparams, params, batch: (jnp.mean(batch @ params) ** 2, {}),
     evaluate=lambda key, hyperparams, params, batch: {"loss": jnp.mean(params)},
     optimizer=lambda hyperparams, learning_rate: optax.sgd(learning_rate),
-    train=tuner.Arrays(x), valid=tuner.Arrays(x), batch_size=32,
+    train=tuner.Source(Gated()), valid=tuner.Arrays(np.ones((1, 8))), batch_size=1,
 )
 study = tuner.Study(
-    name="slow",
+    name="gated",
     space=tuner.Space(learning_rate=tuner.Float(1e-4, 1e-3)),
     task=task,
     schedule=lambda hyperparams, steps: tuner.warmup_constant_decay(
         hyperparams.learning_rate, steps, decay_steps=10
     ),
     objective="valid/loss",
-    rounds=[tuner.Round(trials=4, max_train_steps=600_000)],
-    eval_every=1000,
+    rounds=[tuner.Round(trials=4, max_train_steps=1500)],
+    eval_every=25,
 )
 '''
 
 
 @pytest.mark.slow
 def test_interrupted_it_stops_and_the_same_command_completes_it(tmp_path):
-    (tmp_path / "slow.py").write_text(STUDY)
-    arguments = [sys.executable, "-m", "tuner", "run", "slow.py"]
-    process = subprocess.Popen(
-        arguments, cwd=tmp_path, stdout=-1, stderr=-1, text=True, env=os.environ
-    )
-    while "training" not in process.stderr.readline():
-        assert process.poll() is None
-    run = tuner.open_run(tmp_path / "runs" / "slow")
-    while not run.trials["step"].sum():  # until the first commit
+    (tmp_path / "gated.py").write_text(STUDY)
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)  # who opens it for reading waits until somebody has it for writing
+    arguments = [sys.executable, "-m", "tuner", "run", "gated.py", "--layout", "2x1x2"]
+    process = subprocess.Popen(arguments, cwd=tmp_path, stdout=-1, stderr=-1, text=True)
+    while not (tmp_path / "reached").exists():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
+    opened = os.open(gate, os.O_RDWR)
     out, err = process.communicate()
+    os.close(opened)
     assert process.returncode == 75, err
-    assert out.endswith("go on by\n\n  tuner run slow.py\n")
+    assert out.endswith("go on by\n\n  tuner run gated.py --layout 2x1x2\n")
+    run = tuner.open_run(tmp_path / "runs" / "gated")
     assert run.status == "interrupted"
+    gate.unlink()
+    gate.touch()
     again = subprocess.run(arguments, cwd=tmp_path, capture_output=True, check=False)
     assert again.returncode == 0, again.stderr
     assert run.status == "complete"
-    assert run.trials["step"].to_list() == [600_000] * 4
+    assert run.trials["step"].to_list() == [1500] * 4
     assert run.figures["sessions"] == 2
 
 
