@@ -113,6 +113,15 @@ def test_what_a_compiled_program_reports_is_believed(group):
     assert learnt.of_call == pytest.approx(reported(program), rel=0.01)
 
 
+def test_a_smaller_batch_saves_the_activations_of_its_examples():
+    """The pixels of a batch, the hidden layer and the logits, each at least once."""
+    few = small.tuner.Arrays(small.PIXELS[:9], small.LABELS[:9])
+    study = small.study(task=small.task(batch_size=512, valid=few))
+    group = make_group(study, next(iter(planned(study, 1))))
+    least = 4 * (64 + 16 + 10)
+    assert least <= Memory(group).per_example() <= 3 * least
+
+
 def test_the_traced_peak_is_the_largest_sum_of_what_is_alive():
     def chain(x):  # x is the caller's; a dies when b is made
         a = jnp.concatenate([x, x])

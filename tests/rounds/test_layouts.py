@@ -8,6 +8,7 @@ from tuner.lanes import calibration, remembered
 from tuner.lanes.calibration import Measured
 from tuner.rounds.layouts import Layouts
 from tuner.rounds.preflight import preflight
+from tuner.rounds.room import Room
 
 ROUNDS = [tuner.Round(trials=12, max_train_steps=20)]
 
@@ -57,11 +58,13 @@ def test_what_is_asked_for_is_not_measured(measured, tmp_path):
 def test_a_directory_keeps_its_layout_whatever_is_remembered(measured, tmp_path):
     study = small.study(rounds=ROUNDS[:1])
     asked = tuner.run(study, tmp_path / "run", layout="1x2x4")
-    groups = preflight(study).groups
+    plan = preflight(study)
+    groups = plan.groups
     for signature in groups.values():
         remembered.remember(signature.fingerprint, 1)
     assert tuner.run(study, tmp_path / "run").layout == asked.layout
-    assert str(Layouts(groups, {}, None).guess("activation=relu", 6)[0]) == "2x3x1"
+    layouts = Layouts(groups, {}, None, Room(plan))
+    assert str(layouts.guess("activation=relu", 6)[0]) == "2x3x1"
 
 
 def test_a_fingerprint_is_of_what_is_computed():

@@ -225,3 +225,36 @@ def test_a_run_never_begins_among_files_of_others(tmp_path, name):
     with pytest.raises(FileExistsError, match="was made by no run"):
         Writer(tmp_path / "mine")
     assert theirs.read_text() == "years of work"
+
+
+def test_a_trial_that_begins_anew_leaves_nothing(tmp_path, writer, row, stack, frame):
+    writer.commit(
+        Commit(
+            train=frame([1, 2], range(1, 4)),
+            valid=frame([2], range(3, 4)),
+            trials=[row(1, step=3), row(2, step=3)],
+            kept=[stack("branch", {1: 2, 2: 2})],
+            running=[stack("running", {1: 3, 2: 3})],
+            figures={"seconds": 1.5},
+        )
+    )
+    writer.commit(Commit(train=frame([2], range(4, 6))))
+    read_before = read_ledger(tmp_path)
+    writer.restart([row(1, status="waiting", note="anew")])
+    ledger = read_ledger(tmp_path)
+    assert (ledger.number, ledger.figures) == (3, {})  # as the last commit said
+    assert ledger.trials == (row(1, status="waiting", note="anew"), row(2, step=3))
+    assert {(e.trial, e.what) for e, _, _ in ledger.entries} == {
+        (2, "branch"),
+        (2, "running"),
+    }
+    assert read_table(tmp_path, "train").equals(frame([2], range(1, 6)))
+    assert read_table(tmp_path, "valid").equals(frame([2], range(3, 4)))
+    assert sorted(path.name for path in (tmp_path / "metrics/train").iterdir()) == [
+        "000000.parquet",
+        "000002.parquet",
+        "000003.parquet",
+    ]
+    # A reader whose ledger still names the replaced part reads what there is now.
+    again = read_table(tmp_path, "train", read_before)
+    assert again.equals(frame([2], range(1, 6)))

@@ -96,6 +96,14 @@ def run(
             metavar="2x8x4", help="Devices x chunks x width of every program."
         ),
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="4GB",
+            help="Most that a device may hold; all it has if not given. With "
+            "--dry-run, print what takes what (`all`: of what the device has).",
+        ),
+    ] = None,
     budget: Annotated[
         str | None,
         typer.Option(
@@ -104,7 +112,7 @@ def run(
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would run; compile nothing.")
+        bool, typer.Option("--dry-run", help="Print what would run; train nothing.")
     ] = False,
     profile: Annotated[
         str | None,
@@ -121,12 +129,19 @@ def run(
         from tuner.cli.outline import outline
         from tuner.rounds.preflight import preflight
 
-        typer.echo(outline(preflight(chosen), layout))
+        typer.echo(outline(preflight(chosen), layout, memory))
         return
     directory = directory or Path("runs", chosen.name)
     before = _trial_steps(directory)
     traced = profile or profile is not None  # True for the run's own folder
-    done = tuner.run(chosen, directory, layout=layout, budget=limit, profile=traced)
+    done = tuner.run(
+        chosen,
+        directory,
+        layout=layout,
+        memory=memory,
+        budget=limit,
+        profile=traced,
+    )
     if done.status != "complete":
         if limit is not None and limit.is_used_up(done.figures):
             _pause(done, limit)

@@ -5,9 +5,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tuner.lanes.layout import Layout
 from tuner.rounds.groups import by_group
 from tuner.rounds.layouts import Layouts
 from tuner.rounds.preflight import Plan
+from tuner.rounds.room import Room
 from tuner.rounds.rules import warning
 from tuner.rounds.trials import Trial
 from tuner.rounds.wording import count
@@ -17,29 +19,36 @@ LISTED = 6  # scientific combinations, more are only counted
 FEW = 4  # trials a program: with fewer, lanes stand empty
 
 
-def outline(plan: Plan, layout: str | None = None) -> str:
+def outline(plan: Plan, layout: str | None = None, memory: str | None = None) -> str:
     """Rounds, programs and totals, a line each.
 
     Args:
         plan: what `preflight` returns.
         layout: of every program; as it is chosen before any measuring if None.
+        memory: of each device; if given, what every program needs is said, for which
+            small programs are compiled.
 
     Raises:
-        ValueError: for a layout that cannot be.
+        ValueError: for a layout that cannot be, or does not fit.
     """
+    room = Room(plan, memory)
     title = f"{plan.study.name}: {plan.study.goal}".removesuffix(": ")
     everything = [trial for trials in plan.rounds for trial in trials]
     groups = by_group(plan.study, everything)
+    known = Layouts(plan.groups, {}, layout, room)
+    layouts = {name: known.guess(name, len(groups[name]))[0] for name in groups}
     blocks = [
         [title],
         _rounds(plan),
-        _programs(plan, groups, layout),
+        _programs(plan, groups, layouts),
         [
             _totals(plan, everything),
             *_batches(plan, groups),
             *_warnings(plan, groups),
         ],
     ]
+    if memory is not None:
+        blocks += [[room.table(name, layouts[name])] for name in groups]
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
@@ -88,16 +97,14 @@ def _rule(round_: Round) -> str:
 
 
 def _programs(
-    plan: Plan, groups: Mapping[str, Sequence[Trial]], layout: str | None
+    plan: Plan, groups: Mapping[str, Sequence[Trial]], layouts: Mapping[str, Layout]
 ) -> Iterator[str]:
     width = max(map(len, groups))
     yield f"{count(len(groups), 'program')}:"
-    layouts = Layouts(plan.groups, {}, layout)
     for name, members in groups.items():
-        chosen, _ = layouts.guess(name, len(members))
         trials = count(len(members), "trial")
         parameters = count(plan.groups[name].parameters, "parameter")
-        yield f"  {name:{width}}  {trials}, layout {chosen}, {parameters}"
+        yield f"  {name:{width}}  {trials}, layout {layouts[name]}, {parameters}"
 
 
 def _totals(plan: Plan, trials: Sequence[Trial]) -> str:

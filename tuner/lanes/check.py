@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tuner.lanes.peak import peak_bytes
 from tuner.lanes.state import KEYS, flatten, num_bytes
 from tuner.lanes.trial import (
     Group,
@@ -47,6 +48,7 @@ class Signature:
         parameters: numbers in what is kept of the best step.
         lane_bytes: what a lane carries, in bytes.
         fingerprint: of what a lane computes; the same in every process.
+        working_bytes: what a step or an evaluation makes at once, an upper estimate.
     """
 
     train: tuple[str, ...]
@@ -54,6 +56,7 @@ class Signature:
     parameters: int
     lane_bytes: int
     fingerprint: str
+    working_bytes: int
 
 
 def check(group: Group, example: Mapping[str, Any]) -> Signature:
@@ -114,6 +117,7 @@ def _trace(group: Group) -> Signature:
         parameters=sum(math.prod(leaf.shape) for leaf in numbers),
         lane_bytes=num_bytes(lane),
         fingerprint=_fingerprint(f"{training}\n{judging}\n{group.segment_steps}"),
+        working_bytes=max(peak_bytes(training), peak_bytes(judging)),
     )
 
 

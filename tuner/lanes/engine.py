@@ -130,6 +130,16 @@ class Engine:
             self.feed.expect(())
         return self._read(before) if before else None
 
+    def rest(self) -> None:
+        """Give back what the devices hold; trials that were in lanes are lost."""
+        self._waiting.clear()
+        self._stopped.clear()
+        self._flight = None
+        if self.feed:
+            self.feed.expect(())
+        self._lanes = [[] for _ in self._lanes]
+        self.program.rest()
+
     @phase("collect")
     def _collect(self, flight: "_Flight", copy: bool) -> None:
         """Copy out what is due and free the lanes of trials that have ended.

@@ -11,10 +11,12 @@ that every device needs lies there once for each.
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
 import jax
 
 from tuner.lanes import feed
+from tuner.lanes.compilations import calibrating
 from tuner.lanes.layout import Layout
 from tuner.lanes.peak import peak_bytes
 from tuner.lanes.program import Program
@@ -23,6 +25,7 @@ from tuner.lanes.trial import Group
 from tuner.study.supervised import SupervisedState
 from tuner.study.task import Variables
 
+ACTIVATIONS = "activations and the like"
 LANE, CHUNK, DEVICE = "lane", "lane of a chunk", "device"
 SMALL = (2, 4)  # widths that stand for wider ones; one lane alone compiles otherwise
 CAREFUL = 2  # times what the traced text says: then there is room without compiling
@@ -79,7 +82,7 @@ class Memory:
 
     def __init__(self, group: Group) -> None:
         self.group = group
-        self._temp: dict[tuple[int, int], int] = {}  # of chunks (1, or more: 2), width
+        self._temp: dict[tuple[int, int, int], int] = {}  # by `_kind`
         one = Program(group, Layout(1, 1, 1))
         jaxpr, (_, outputs) = one.trace("advance")
         self._lane = one.lane_type
@@ -89,7 +92,7 @@ class Memory:
 
     def plan(self, layout: Layout) -> MemoryPlan:
         """What a layout needs; one or two small programs may be compiled to know it."""
-        temp = self._temp_bytes(min(layout.chunks, 2), layout.width)
+        temp = self._temp_bytes(layout)
         return MemoryPlan(layout, (*self._known(layout), *self._working(layout, temp)))
 
     def fits(self, layout: Layout, limit: int) -> bool:
@@ -117,17 +120,34 @@ class Memory:
         width = layout.width
         while width:
             for chunks in range(layout.lanes_per_device // width, 0, -1):
-                smaller = Layout(layout.devices, chunks, width)
+                smaller = dataclasses.replace(layout, chunks=chunks, width=width)
                 if self.fits(smaller, limit):
                     return smaller
             width //= 2
         return None
 
+    def per_example(self) -> int | None:
+        """Bytes of activations that an example of a batch needs; None if unknown.
+
+        From programs of two lanes for the batch and for half of it: by so much falls
+        what a call needs. It hardly falls where an evaluation needs more than a step.
+        """
+        group, size, lanes = self.group, self.group.tick_examples, min(SMALL)
+        if size < 2:
+            return None
+        changed: dict[str, Any] = {"micro_batch_size": size // 2}
+        if not group.accumulates:
+            changed = {"static": {**group.static, "batch_size": size // 2}}
+        half = Memory(dataclasses.replace(group, **changed))
+        two = Layout(1, 1, lanes)
+        fall = self._measured(two) - half._measured(two)
+        return max(fall // (lanes * (size - size // 2)), 0)
+
     def learn(self, program: Program) -> MemoryPlan:
         """The plan by what a program reports that was compiled at its own layout."""
         layout = program.layout
-        temp = program.reported["advance"].temp_size_in_bytes
-        self._temp[min(layout.chunks, 2), layout.width] = temp
+        temps = [r.temp_size_in_bytes for r in program.reported.values()]
+        self._temp[_kind(layout)] = max(temps)
         return self.plan(layout)
 
     def _known(self, layout: Layout) -> tuple[Part, ...]:
@@ -137,16 +157,18 @@ class Memory:
         # Of more lanes the host may read the batches of fewer ticks at once.
         ticks = self.group.segment_steps // feed.segment_calls(self.group, layout)
         call = -(-self._call_bytes * ticks // self._call_ticks)
-        rest = num_bytes(self._lane) - sum(state.values()) - best
+        pending = num_bytes(self._lane.trained.pending)
+        rest = num_bytes(self._lane) - sum(state.values()) - best - pending
+        state |= {"best state": best, "sums of micro-batches": pending}
         return (
             *(Part(name, size, lanes, LANE) for name, size in state.items() if size),
-            Part("best state", best, lanes, LANE),
             Part("keys, hyperparameters", rest, lanes, LANE),
             Part("data", self._data_bytes(), 1, DEVICE),
             Part("inputs, outputs of a call", call, lanes, LANE),
             Part("the same of the call before", call, lanes, LANE, True),
             Part("copy for a commit", trained, lanes, LANE, True),
             Part("copy at a branch step", trained, lanes, LANE, True),
+            Part("copy where trials end", trained, lanes, LANE, True),
         )
 
     def _working(self, layout: Layout, temp: int) -> tuple[Part, ...]:
@@ -155,7 +177,7 @@ class Memory:
         gradient = min(self._state_bytes().get("parameters", 0), temp // width)
         parts = [
             Part("gradients", gradient, width, CHUNK),
-            Part("activations and the like", temp // width - gradient, width, CHUNK),
+            Part(ACTIVATIONS, temp // width - gradient, width, CHUNK),
         ]
         return tuple(part for part in parts if part.bytes_each)
 
@@ -179,23 +201,32 @@ class Memory:
         leaves = {id(leaf): leaf for leaf in jax.tree.leaves(self.group.data)}
         return num_bytes(list(leaves.values()))
 
-    def _temp_bytes(self, chunks: int, width: int) -> int:
+    def _temp_bytes(self, layout: Layout) -> int:
         """What a call needs beside arguments and results: on the line of two widths."""
+        width = layout.width
         if width <= max(SMALL):
-            return self._measured(chunks, width)
-        if (chunks, width) in self._temp:
-            return self._temp[chunks, width]
+            return self._measured(layout)
+        if _kind(layout) in self._temp:
+            return self._temp[_kind(layout)]
         for small in SMALL:
-            self._measured(chunks, small)
-        known = [w for c, w in self._temp if c == chunks]
+            self._measured(dataclasses.replace(layout, width=small))
+        chunks, _, parts = _kind(layout)
+        alike = [kind for kind in self._temp if kind == (chunks, kind[1], parts)]
+        known = {kind[1]: self._temp[kind] for kind in alike}
         one, other = sorted(known, key=lambda w: abs(w - width))[:2]
-        at_one, at_other = self._temp[chunks, one], self._temp[chunks, other]
-        slope = (at_other - at_one) / (other - one)
-        return max(int(at_one + slope * (width - one)), 0)
+        slope = (known[other] - known[one]) / (other - one)
+        return max(int(known[one] + slope * (width - one)), 0)
 
-    def _measured(self, chunks: int, width: int) -> int:
-        if (chunks, width) not in self._temp:
-            program = Program(self.group, Layout(1, chunks, width))
-            analysis = program.build("advance").memory_analysis()
-            self._temp[chunks, width] = analysis.temp_size_in_bytes
-        return self._temp[chunks, width]
+    def _measured(self, layout: Layout) -> int:
+        kind = _kind(layout)
+        if kind not in self._temp:
+            program = Program(self.group, Layout(1, *kind))
+            with calibrating():
+                analysis = program.build("advance").memory_analysis()
+            self._temp[kind] = analysis.temp_size_in_bytes
+        return self._temp[kind]
+
+
+def _kind(layout: Layout) -> tuple[int, int, int]:
+    """Chunks, width and parts of a layout that needs as much beside its lanes."""
+    return min(layout.chunks, 2), layout.width, layout.parts

@@ -115,12 +115,22 @@ class Program:
     @functools.cached_property
     def lanes(self) -> LaneState:
         """The state of all lanes, on the devices; empty at first."""
+        return self._empty()
+
+    @functools.cached_property
+    def _empty(self) -> Any:
         types = self._lanes_type()
         empty = jax.jit(
             lambda: jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), types),
             out_shardings=self._by_lane,
         )
-        return empty()
+        return empty.lower().compile()
+
+    def rest(self) -> None:
+        """Give back what the devices hold, until trials are loaded again."""
+        for leaf in jax.tree.leaves(self.__dict__.pop("lanes", None)):
+            leaf.delete()  # at once, whoever else knows of it
+        self.__dict__.pop("_data", None)
 
     def fill(self, lanes: LaneState) -> None:
         """Put states from the host into the lanes, again and again until all have."""

@@ -65,6 +65,25 @@ class Accounts:
         self._groups[engine].add(called)
         self._recent.append((now, self._trial_steps))
 
+    def go_back(self, figures: Mapping[str, Any]) -> None:
+        """To what was committed: what came after it is trained once more.
+
+        The session stays one, and no second of it is forgotten.
+
+        Args:
+            figures: the ledger's.
+        """
+        now = time.monotonic()
+        spent = self._before.get("seconds", 0) + now - self._started
+        self._before = {**figures, "sessions": self._before.get("sessions", 0)}
+        self._started = now - (spent - figures.get("seconds", 0))
+        self._compiled = counted()
+        self._groups = {}
+        self._trial_steps = self._examples = 0
+        self._train_seconds, self._trained_until = 0.0, now
+        self._recent.clear()
+        self._recent.append((now, 0))
+
     @property
     def trial_steps_per_second(self) -> float:
         """The present speed."""

@@ -17,6 +17,7 @@ from tuner.lanes.engine import Called, Engine
 from tuner.lanes.job import Job
 from tuner.lanes.layout import Layout
 from tuner.lanes.phases import phase
+from tuner.lanes.trial import Group
 from tuner.rounds.accounts import Accounts
 from tuner.rounds.budget import Budget
 from tuner.rounds.committer import Committer
@@ -28,6 +29,7 @@ from tuner.rounds.preflight import Plan
 from tuner.rounds.profile import Profile
 from tuner.rounds.promotion import Start, choose_parents, starting_point
 from tuner.rounds.recorder import Recorder
+from tuner.rounds.room import Room
 from tuner.rounds.rules import Rules
 from tuner.rounds.schedules import RATE
 from tuner.rounds.trials import Trial, canonical, promoted
@@ -51,6 +53,8 @@ class Driver:
         writer: Writer,
         recorder: Recorder,
         layouts: Layouts,
+        room: Room,
+        accounts: Accounts,
         display: Display,
         stop: threading.Event,
         budget: Budget | None = None,
@@ -58,9 +62,9 @@ class Driver:
     ) -> None:
         self.plan, self.study = plan, plan.study
         self.directory, self.recorder = directory, recorder
-        self.display = display
+        self.layouts, self.display = layouts, display
         self.committer = Committer(writer)
-        self.accounts = Accounts(read_ledger(directory).figures)
+        self.room, self.accounts = room, accounts
         self.profile = profile or Profile(None, display.note)
         self.rules = Rules(self.study, recorder)
         self.ending = Ending(
@@ -70,6 +74,7 @@ class Driver:
         self._trials: dict[int, Trial] = {}
         self._starts: dict[int, Start] = {}
         self._group = ""  # the program that trains
+        self.at_work = ""  # the program that is asked for something just now
 
     def run(self) -> None:
         """Train all that is not trained yet; return early where that is to end."""
@@ -135,39 +140,41 @@ class Driver:
             (name, make_group(self.study, trials[0]), self._jobs(trials))
             for name, trials in groups.items()
         ]
-        training: list[Engine] = []
+        training: dict[str, Engine] = {}
         while training or waiting:
             stopping = self.ending.due
-            full = any(engine.num_waiting for engine in training)
-            if waiting and not (full or stopping):
-                name, _, jobs = waiting[0]
-                engine = self.workshop.engine(*waiting[0], wait=not training)
-                if engine is not None:
-                    self._join(name, engine, jobs)
-                    training.append(engine)
-                    waiting.pop(0)
+            if waiting and not stopping and self._join(*waiting[0], training):
+                waiting.pop(0)
             if waiting and not stopping:
                 self.workshop.prepare(*waiting[0])
             copy = stopping or self.committer.is_due(self.recorder.kept_bytes)
-            for engine in training:
+            for self.at_work, engine in training.items():
                 called = engine.advance(launch=not stopping, copy=copy)
                 if called is not None:
                     self._record(engine, called)
                 if engine.feed and (line := engine.feed.complaint()):
                     self.display.note(line)
-            training = [engine for engine in training if engine.busy]
+            for name in [name for name, engine in training.items() if not engine.busy]:
+                training.pop(name).rest()
             if copy or not (training or waiting):
                 self._commit()
             if stopping and self.ending.due:
                 return
 
-    def _compiling(self, name: str, trials: int, layout: Layout) -> None:
-        """Training waits for a program."""
-        self._group = name
-        self.display.compiling(self._standing(), trials, str(layout))
-
-    def _join(self, name: str, engine: Engine, jobs: Sequence[Job]) -> None:
-        """A program begins, or goes on, to train."""
+    def _join(
+        self,
+        name: str,
+        group: Group,
+        jobs: Sequence[Job],
+        training: dict[str, Engine],
+    ) -> bool:
+        """Let a program begin, or go on, to train; False where it must wait."""
+        if not self._may_join(name, len(jobs), training):
+            return False
+        self.at_work = name
+        engine = self.workshop.engine(name, group, jobs, wait=not training)
+        if engine is None:
+            return False
         if self.accounts.watch(name, engine):
             self.display.compiled(name, engine.program.compile_seconds)
             if engine.program.note:
@@ -175,6 +182,21 @@ class Driver:
         self._group = name
         engine.submit(jobs)
         engine.stop(self.rules.resume([job.trial for job in jobs], self.directory))
+        training[name] = engine
+        return True
+
+    def _may_join(self, name: str, trials: int, training: Mapping[str, Engine]) -> bool:
+        """Whether no trial waits for a lane, and there is room for another program."""
+        if any(engine.num_waiting for engine in training.values()):
+            return False
+        layout, _ = self.layouts.guess(name, trials)
+        layouts = [(other, engine.layout) for other, engine in training.items()]
+        return not training or self.room.holds([*layouts, (name, layout)])
+
+    def _compiling(self, name: str, trials: int, layout: Layout) -> None:
+        """Training waits for a program."""
+        self._group = name
+        self.display.compiling(self._standing(), trials, str(layout))
 
     def _jobs(self, trials: Sequence[Trial]) -> list[Job]:
         """What the lanes need, with the state of each trial that has begun before."""

@@ -17,6 +17,7 @@ from tuner.lanes.job import Job
 from tuner.lanes.layout import Layout
 from tuner.lanes.program import Program
 from tuner.lanes.trial import Group
+from tuner.rounds.room import Room
 from tuner.study.names import unknown
 
 LayoutLike = Layout | str | Mapping[str, Layout | str]
@@ -30,14 +31,17 @@ class Layouts:
         groups: what the programs record, by name.
         before: the directory's, by name.
         asked: by who runs it.
+        room: what fits the devices.
 
     Attributes:
         known: what is decided, by name.
+        tried: what was last built, by name.
         measured: what was measured for it, by name.
         decided: called when one more is known.
 
     Raises:
         ValueError: for a program that does not exist, or a layout that cannot be.
+        NoRoomError: for one that does not fit.
     """
 
     def __init__(
@@ -45,18 +49,22 @@ class Layouts:
         groups: Mapping[str, Signature],
         before: Mapping[str, str],
         asked: LayoutLike | None,
+        room: Room,
     ) -> None:
         if isinstance(asked, Mapping) and (unmet := set(asked) - {*groups, *before}):
             raise ValueError(unknown("program", min(unmet), list(groups)))
-        self._groups = groups
+        self._groups, self._room = groups, room
         self.decided: Callable[[], None] = lambda: None
         self.known = {name: Layout.parse(text) for name, text in before.items()}
         for name in groups:
             wanted = asked.get(name) if isinstance(asked, Mapping) else asked
             if wanted is not None and name not in self.known:
                 self.known[name] = _parsed(wanted)
-        for layout in self.known.values():
+        for name, layout in self.known.items():
             layouts.check(layout)
+            if name not in before:
+                room.check(name, layout)
+        self.tried: dict[str, Layout] = {}
         self.measured: dict[str, Sequence[Measured]] = {}
 
     def guess(self, name: str, num_trials: int) -> tuple[Layout, bool]:
@@ -70,7 +78,8 @@ class Layouts:
         width = remembered.recall(self._groups[name].fingerprint)
         if width is None:
             width = self._width_of_alike(name)
-        return layouts.choose(num_trials, width), width is not None
+        layout = layouts.choose(num_trials, width)
+        return self._room.fitting(name, layout), width is not None
 
     def is_foregone(self, name: str) -> bool:
         """Whether nothing would be measured for a program: it can be built meanwhile.
@@ -87,13 +96,16 @@ class Layouts:
     ) -> Program:
         """The compiled program of a group; this decides its layout for good."""
         layout, final = self.guess(name, len(jobs))
+        self.tried[name] = layout
         starts = math.gcd(*[job.start_tick for job in jobs])
         program = Program(dataclasses.replace(group, start_ticks=starts), layout)
         program.compile()
+        self._room.confirm(name, program)
         if not final and may_measure:
             program, self.measured[name] = calibration.fastest(
-                program, jobs, fits=functools.partial(feed.fits, group)
+                program, jobs, functools.partial(self._fits_beside, name, program)
             )
+            self._room.confirm(name, program)
         if name not in self.known:
             self.known[name] = program.layout
             self.decided()
@@ -101,6 +113,11 @@ class Layouts:
                 fingerprint = self._groups[name].fingerprint
                 remembered.remember(fingerprint, program.layout.width)
         return program
+
+    def _fits_beside(self, name: str, program: Program, layout: Layout) -> bool:
+        """Whether a layout can be measured while the program that is there stays."""
+        both = [(name, program.layout), (name, layout)]
+        return feed.fits(program.group, layout) and self._room.holds(both)
 
     def _width_of_alike(self, name: str) -> int | None:
         """The width that was measured for it, or for a program of about its size."""

@@ -10,6 +10,7 @@ from tuner.lanes.compile_cache import programs_kept
 from tuner.lanes.layout import idle_cores
 from tuner.lanes.trial import check_parts
 from tuner.rounds import rules
+from tuner.rounds.accounts import Accounts
 from tuner.rounds.budget import Budget
 from tuner.rounds.definition import check_same, definition
 from tuner.rounds.display import Display
@@ -20,6 +21,8 @@ from tuner.rounds.preflight import Plan, preflight
 from tuner.rounds.profile import Profile
 from tuner.rounds.progress import make_display
 from tuner.rounds.recorder import Recorder, schemas
+from tuner.rounds.recovery import OUT_OF_MEMORY, run_to_the_end
+from tuner.rounds.room import Room
 from tuner.rounds.stopping import stop_on_signals
 from tuner.runs import Run
 from tuner.store.definition import NAME
@@ -34,6 +37,7 @@ def run(
     directory: str | Path,
     *,
     layout: LayoutLike | None = None,
+    memory: str | int | None = None,
     budget: Budget | None = None,
     display: Display | None = None,
     profile: bool | str | Path = False,
@@ -49,6 +53,8 @@ def run(
         directory: where its records are, made if need be.
         layout: of every program, or of each by its name; chosen if None. A directory
             that has layouts keeps them.
+        memory: what each device may be made to hold, "4GB"; what it has if None. A
+            layout that was not asked for gets fewer lanes where it would need more.
         budget: what all calls for this directory may use together; no end if None.
         display: what shows the progress; a terminal's or a notebook's if None.
         profile: where to write a trace of JAX's profiler, of a few calls after the
@@ -62,34 +68,51 @@ def run(
     directory = Path(directory)
     plan = preflight(study)
     before = _definition_before(directory, study)
-    layouts = Layouts(plan.groups, before.get("layouts", {}), layout)
+    room = Room(plan, memory)
+    layouts = Layouts(plan.groups, before.get("layouts", {}), layout, room)
+    events = list(before.get(OUT_OF_MEMORY, []))
     _check_layouts(plan, layouts)
     with Writer(directory) as writer, stop_on_signals() as stop, programs_kept():
 
         def decided() -> None:
-            writer.write_definition(definition(study, layouts.known, before))
+            happened = {OUT_OF_MEMORY: events} if events else {}
+            said = definition(study, layouts.known, before)
+            writer.write_definition(said | happened)
 
         layouts.decided = decided
         decided()
         train, valid = schemas(plan.scheduled, plan.train, plan.valid)
         writer.fix_schemas(train, valid)
-        recorder = Recorder(
-            read_ledger(directory).trials,
-            train,
-            valid,
-            study.target.sign,
-            study.target.metric,
-        )
         display = display or make_display(study, stop)
+        accounts = Accounts(read_ledger(directory).figures)
+
+        trace = Profile(_profile_folder(directory, profile), display.note)
+
+        def make_driver() -> Driver:
+            """One that goes on from the last commit."""
+            ledger, target = read_ledger(directory), study.target
+            accounts.go_back(ledger.figures)
+            recorder = Recorder(ledger.trials, train, valid, target.sign, target.metric)
+            return Driver(
+                plan,
+                directory,
+                writer,
+                recorder,
+                layouts,
+                room,
+                accounts,
+                display,
+                stop,
+                budget,
+                trace,
+            )
+
         if hint := idle_cores():
             display.note(hint)
         if not before and (text := rules.warning(study, plan.rounds[0])):
             display.note(text)
-        trace = Profile(_profile_folder(directory, profile), display.note)
         try:
-            Driver(
-                plan, directory, writer, recorder, layouts, display, stop, budget, trace
-            ).run()
+            run_to_the_end(make_driver, directory, writer, events, display)
         finally:
             trace.close()
             display.close()
@@ -105,6 +128,7 @@ def promote(
     across: str = "each",
     study: Study | None = None,
     layout: LayoutLike | None = None,
+    memory: str | int | None = None,
     budget: Budget | None = None,
     display: Display | None = None,
 ) -> Run:
@@ -118,6 +142,7 @@ def promote(
         across: "each" scientific combination keeps its share, or "all" together.
         study: the definition, where the run was opened without it.
         layout: as in `run`.
+        memory: as in `run`.
         budget: as in `run`.
         display: as in `run`.
 
@@ -139,7 +164,14 @@ def promote(
         keep=keep, max_train_steps=max_train_steps, extend=extend, across=across
     )
     study = dataclasses.replace(study, rounds=(*study.rounds, longer))
-    return run(study, run_.directory, layout=layout, budget=budget, display=display)
+    return run(
+        study,
+        run_.directory,
+        layout=layout,
+        memory=memory,
+        budget=budget,
+        display=display,
+    )
 
 
 def _profile_folder(directory: Path, profile: bool | str | Path) -> Path | None:
@@ -158,7 +190,7 @@ def _definition_before(directory: Path, study: Study) -> dict[str, Any]:
 
 
 def _check_layouts(plan: Plan, layouts: Layouts) -> None:
-    """Refuse batches that cannot be split, or that the host reads without room."""
+    """Refuse what no device has room for, and batches that cannot be split or read."""
     everything = [trial for trials in plan.rounds for trial in trials]
     for name, members in by_group(plan.study, everything).items():
         group = make_group(plan.study, members[0])

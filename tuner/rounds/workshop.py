@@ -76,5 +76,9 @@ class Workshop:
     def __enter__(self) -> "Workshop":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """After an error nothing is left that still builds, or lies on the devices."""
+        self._pool.shutdown(wait=kind is not None, cancel_futures=True)
+        for built in filter(Future.done, self._building.values()):
+            if not built.cancelled() and built.exception() is None:
+                built.result().rest()

@@ -79,14 +79,21 @@ def record_commit(
     files: Sequence[FileRow],
     places: Sequence[Place],
     figures: Mapping[str, Any],
+    replaced: Sequence[str] = (),
+    forgotten: Sequence[int] = (),
 ) -> None:
     """Acknowledges a commit.
 
-    A trial replaces its row, a state the one of the same trial and kind. The running
+    Files `replaced` are named no more, and states of trials `forgotten` neither. A
+    trial replaces its row, a state the one of the same trial and kind. The running
     state of a trial that runs no more is forgotten, and so is a snapshot in which no
     state lies any more.
     """
     with _transaction(connection):
+        for path in replaced:
+            connection.execute("delete from files where path = ?", (path,))
+        for trial in forgotten:
+            connection.execute("delete from entries where trial = ?", (trial,))
         _put(connection, "trials", map(_trial_values, trials))
         _put(connection, "files", map(_file_values, files))
         _put(connection, "entries", map(_place_values, places))

@@ -1,9 +1,9 @@
 """Reads a run: any number of readers at any time, also of a copy or a read-only place.
 
 A reader takes no lock, writes and deletes nothing, and verifies all it reads: a file
-that is not as the ledger knows it is a DamagedError, never a wrong number. Parts are
-never removed under a reader; a snapshot can be, by the next commit, and then the state
-is looked up in the ledger of that commit.
+that is not as the ledger knows it is a DamagedError, never a wrong number. A commit can
+remove a snapshot under a reader, and a part where trials begin anew; then they are
+looked up in the ledger of that commit.
 """
 
 from collections import defaultdict
@@ -49,7 +49,13 @@ def read_table(
     """Returns the table `train` or `valid`, sorted by trial and step."""
     check_known("name", name, tables.NAMES)
     ledger = ledger or read_ledger(directory)
-    parts = tables.read_parts(directory, name, ledger.files)
+    try:
+        parts = tables.read_parts(directory, name, ledger.files)
+    except durable.DamagedError:  # a part was replaced, since trials of it began anew
+        newer = read_ledger(directory)
+        if newer.number == ledger.number:
+            raise
+        parts = tables.read_parts(directory, name, newer.files)
     if not parts:
         raise FileNotFoundError(
             f"`{directory}` must have the columns of table `{name}` fixed, but they are"

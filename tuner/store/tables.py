@@ -5,7 +5,7 @@ tool, so the columns are written first, as an empty part, and every frame must f
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,21 @@ def read_parts(
         for path, file in files.items()
         if path.startswith(inside)
     ]
+
+
+def without(
+    directory: Path, name: str, files: Mapping[str, FileRow], trials: Sequence[int]
+) -> tuple[list[str], pl.DataFrame]:
+    """Returns the parts that hold rows of some trials, and what else they hold."""
+    paths, kept = [], []
+    for path in sorted(files):
+        if path.startswith(f"{folder(name)}/") and path != part_path(name, 0):
+            part = _read_part(directory, name, files[path])
+            theirs = part["trial"].is_in(list(trials))
+            if theirs.any():
+                paths.append(path)
+                kept.append(part.filter(~theirs))
+    return paths, pl.concat(kept) if kept else pl.DataFrame()
 
 
 def fixed_columns(directory: Path, files: Mapping[str, FileRow]) -> dict[str, Columns]:

@@ -104,6 +104,36 @@ class Writer:
         )
         self._sweep()  # what this commit replaced
 
+    def restart(self, trials: Sequence[TrialRow]) -> None:
+        """Forgets, in one commit, all rows and states of trials that begin anew.
+
+        Parts never change, so those that hold such rows are replaced by new ones.
+
+        Args:
+            trials: the ledger's new rows of them.
+        """
+        numbers = [row.trial for row in trials]
+        ledger = database.read(self._directory)
+        assert ledger is not None  # this writer has made it
+        replaced, frames = [], {}
+        for name in tables.NAMES:
+            paths, frames[name] = tables.without(
+                self._directory, name, ledger.files, numbers
+            )
+            replaced += paths
+        number = ledger.number + 1
+        database.record_commit(
+            self._connection,
+            number=number,
+            trials=trials,
+            files=self._append(number, {n: f for n, f in frames.items() if f.height}),
+            places=[],
+            figures=ledger.figures,
+            replaced=replaced,
+            forgotten=numbers,
+        )
+        self._sweep()
+
     def close(self) -> None:
         """Closes the ledger and releases the lock."""
         self._resources.close()

@@ -1,0 +1,143 @@
+"""Going on where a device's memory was not enough, as after any interruption.
+
+The state of the lanes is lost with the call that failed. But a run can go on from any
+commit, so a new driver does: what was not committed was never acknowledged, and is
+trained once more. The program gets fewer chunks, which changes no bit. Only where it
+has one chunk left must it become narrower, which changes bits: then the trials of it
+that have not ended begin anew.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from tuner.lanes.layout import Layout
+from tuner.rounds.display import Display
+from tuner.rounds.driver import ENDED, Driver
+from tuner.rounds.room import NoRoomError, TooLargeError
+from tuner.rounds.wording import count
+from tuner.store.ledger import TrialRow
+from tuner.store.reader import read_ledger
+from tuner.store.writer import Writer
+
+OUT_OF_MEMORY = "out_of_memory"  # in the definition: what happened, an entry each time
+CODE = "RESOURCE_EXHAUSTED"  # XLA's; its errors have no field for it
+
+
+def run_to_the_end(
+    make_driver: Callable[[], Driver],
+    directory: Path,
+    writer: Writer,
+    events: list[dict[str, Any]],
+    display: Display,
+) -> None:
+    """Let drivers run, each where the one before ran out of memory.
+
+    Args:
+        make_driver: a driver that goes on from the last commit.
+        directory: the run's.
+        writer: of the run.
+        events: what happened before; what happens is added.
+        display: what shows the progress.
+
+    Raises:
+        NoRoomError: where a program of a single lane still needs too much.
+    """
+    while True:
+        driver = make_driver()
+        name, layouts, room = "", driver.layouts, driver.room
+        try:
+            return driver.run()
+        except (jax.errors.JaxRuntimeError, TooLargeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            name, why = driver.at_work, str(error).partition("\n")[0]
+            old = layouts.known.get(name, layouts.tried[name])
+            if isinstance(error, TooLargeError):
+                old = error.layout
+            start = _start(error, old)
+        # Out of the handler, whose traceback keeps what the lanes held.
+        del driver
+        if start is None:
+            raise NoRoomError(
+                f"a single lane of program {name} does not fit: {why}\n\n"
+                f"{room.table(name, old)}"
+            )
+        new = room.fitting(name, start)
+        event = _go_back(name, old, new, directory, writer)
+        layouts.known[name] = new
+        events.append(event)
+        layouts.decided()
+        display.note(f"program {name} {_said(event)}: {why}")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device's memory was not enough, at whatever call."""
+    return isinstance(error, TooLargeError) or CODE in str(error)
+
+
+def _start(error: BaseException, layout: Layout) -> Layout | None:
+    """Where to begin to look for a layout that fits: half the lanes, if it ran.
+
+    A program that only said what it needs has told enough to find the largest.
+    """
+    if isinstance(error, TooLargeError):
+        return layout
+    if layout.chunks > 1:
+        return dataclasses.replace(layout, chunks=layout.chunks // 2)
+    if layout.width > 1:
+        return dataclasses.replace(layout, width=layout.width // 2)
+    return None
+
+
+def _go_back(
+    name: str, old: Layout, new: Layout, directory: Path, writer: Writer
+) -> dict[str, Any]:
+    """What happened; trials begin anew if bits change.
+
+    That is durable before the new layout is: were it after, and the run killed between
+    the two, trials would go on in lanes of another width.
+    """
+    ledger, restarted = read_ledger(directory), []
+    if new.width != old.width:
+        note = f"begun anew: out of memory in layout {old}, now {new}"
+        restarted = [
+            _anew(row, note)
+            for row in ledger.trials
+            if row.group == name and row.status not in (*ENDED, "waiting")
+        ]
+        if restarted:
+            writer.restart(restarted)
+    return {
+        "program": name,
+        "layout": str(old),
+        "now": str(new),
+        "commit": ledger.number,
+        "restarted": [row.trial for row in restarted],
+    }
+
+
+def _said(event: dict[str, Any]) -> str:
+    """An event in words."""
+    begun = count(len(event["restarted"]), "unfinished trial")
+    anew = f", {begun} of it begun anew" if event["restarted"] else ""
+    return f"goes on in layout {event['now']} from commit {event['commit']}{anew}"
+
+
+def _anew(row: TrialRow, note: str) -> TrialRow:
+    """The ledger's row of a trial that has not begun."""
+    unknown: dict[str, Any] = dict.fromkeys(
+        (
+            "best_step",
+            "best_objective",
+            "final_objective",
+            "diverged_step",
+            "diverged_learning_rate",
+        )
+    )
+    return dataclasses.replace(
+        row, status="waiting", step=row.start_step, note=note, **unknown
+    )
