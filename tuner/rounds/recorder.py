@@ -224,19 +224,24 @@ def _merged(stacks: Sequence[Stack]) -> list[Stack]:
     for stack in stacks:
         kind = tuple((n, a.shape[1:], a.dtype) for n, a in stack.arrays.items())
         alike.setdefault(kind, []).append(stack)
-    return [
-        Stack(
-            entries=tuple(entry for stack in same for entry in stack.entries),
-            arrays={
-                name: np.concatenate([stack.arrays[name] for stack in same])
-                for name in same[0].arrays
-            },
-        )
-        for same in alike.values()
-    ]
+    return [same[0] if len(same) == 1 else _joined(same) for same in alike.values()]
+
+
+def _joined(stacks: Sequence[Stack]) -> Stack:
+    """Stacks of the same leaves as one."""
+    return Stack(
+        entries=tuple(entry for stack in stacks for entry in stack.entries),
+        arrays={
+            name: np.concatenate([stack.arrays[name] for stack in stacks])
+            for name in stacks[0].arrays
+        },
+    )
 
 
 def _rows_of(copied: Copied, rows: Sequence[int]) -> Copied:
+    """Some of the states; all of them are not copied once more."""
+    if len(rows) == len(copied.trials):
+        return copied
     return dataclasses.replace(
         copied,
         trials=tuple(copied.trials[i] for i in rows),
