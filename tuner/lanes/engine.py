@@ -160,23 +160,20 @@ class Engine:
                 due["running"].append((device, slot, occupant))
             if occupant.at_branch:
                 due["branch"].append((device, slot, occupant))
-        for what, places in due.items():
-            flight.taken += self._take(what, places)
+        flight.taken += [self._take(what, p) for what, p in due.items() if p]
 
-    def _take(self, what: str, places: Sequence["_Place"]) -> Iterator["_Taken"]:
-        """Copies of lanes, as many of each device at once as `take` has room for."""
-        devices, room = self.layout.devices, self.layout.lanes_per_device
-        left = [[p for p in places if p[0] == device] for device in range(devices)]
-        while any(left):
-            index = np.zeros((devices, room), np.int32)
-            rows, occupants = [], []
-            for device in range(devices):
-                now, left[device] = left[device][:room], left[device][room:]
-                for row, (_, slot, occupant) in enumerate(now):
-                    index[device, row] = slot
-                    rows.append(device * room + row)
-                    occupants.append((occupant.job.trial, occupant.step))
-            yield _Taken(what, rows, occupants, self.program.take(index.reshape(-1)))
+    def _take(self, what: str, places: Sequence["_Place"]) -> "_Taken":
+        """Copies of lanes; `take` has room for all of each device's."""
+        room = self.layout.lanes_per_device
+        index = np.zeros((self.layout.devices, room), np.int32)
+        filled, rows = [0] * self.layout.devices, []
+        for device, slot, _ in places:
+            row = filled[device]
+            index[device, row] = slot
+            rows.append(device * room + row)
+            filled[device] += 1
+        occupants = [(o.job.trial, o.step) for _, _, o in places]
+        return _Taken(what, rows, occupants, self.program.take(index.reshape(-1)))
 
     @phase("fill")
     def fill(self) -> None:
