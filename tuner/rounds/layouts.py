@@ -65,6 +65,7 @@ class Layouts:
             if name not in before:
                 room.check(name, layout)
         self.tried: dict[str, Layout] = {}
+        self._recalled: dict[str, int | None] = {}  # once: it is asked at every call
         self.measured: dict[str, Sequence[Measured]] = {}
 
     def guess(self, name: str, num_trials: int) -> tuple[Layout, bool]:
@@ -75,9 +76,7 @@ class Layouts:
         """
         if name in self.known:
             return self.known[name], True
-        width = remembered.recall(self._groups[name].fingerprint)
-        if width is None:
-            width = self._width_of_alike(name)
+        width = self._width(name)
         layout = layouts.choose(num_trials, width)
         return self._room.fitting(name, layout), width is not None
 
@@ -87,9 +86,10 @@ class Layouts:
         Where the first programs were too short to be measured, the others are taken to
         be so too.
         """
-        _, final = self.guess(name, 1)
+        if name in self.known or self._width(name) is not None:
+            return True
         tried = self.measured.values()
-        return final or (bool(tried) and all(len(m) == 1 for m in tried))
+        return bool(tried) and all(len(m) == 1 for m in tried)
 
     def build(
         self, name: str, group: Group, jobs: Sequence[Job], *, may_measure: bool
@@ -118,6 +118,13 @@ class Layouts:
         """Whether a layout can be measured while the program that is there stays."""
         both = [(name, program.layout), (name, layout)]
         return feed.fits(program.group, layout) and self._room.holds(both)
+
+    def _width(self, name: str) -> int | None:
+        """What was measured for a program, in another run or in this one."""
+        if name not in self._recalled:
+            fingerprint = self._groups[name].fingerprint
+            self._recalled[name] = remembered.recall(fingerprint)
+        return self._recalled[name] or self._width_of_alike(name)
 
     def _width_of_alike(self, name: str) -> int | None:
         """The width that was measured for it, or for a program of about its size."""
