@@ -95,13 +95,6 @@ def test_without_room_for_a_lane_there_is_no_layout(memory):
     assert memory.shrink(Layout(2, 3, 4), too_little) is None
 
 
-def test_of_layouts_the_one_with_most_lanes_that_fits_is_the_largest(memory):
-    layouts = [Layout(1, 1, 4), Layout(1, 4, 4), Layout(1, 2, 4)]
-    limit = memory.plan(Layout(1, 2, 4)).total
-    assert memory.largest(layouts, limit) == Layout(1, 2, 4)
-    assert memory.largest(layouts, 1) is None
-
-
 def test_what_a_compiled_program_reports_is_believed(group):
     memory, layout = Memory(group), Layout(1, 1, 4)
     program = Program(group, layout)

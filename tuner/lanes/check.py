@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tuner.lanes.abstract import types_of
 from tuner.lanes.peak import peak_bytes
 from tuner.lanes.state import KEYS, flatten, num_bytes
 from tuner.lanes.trial import (
@@ -85,26 +86,19 @@ def check(group: Group, example: Mapping[str, Any]) -> Signature:
 
 
 def _trace(group: Group) -> Signature:
-    data = jax.tree.map(_type, group.data)
-    numbers = jax.ShapeDtypeStruct((3,), np.uint32)
-    traced = {name: jax.ShapeDtypeStruct((), d) for name, d in group.traced.items()}
-    state = jax.eval_shape(
-        functools.partial(initial_state, group), data, numbers, traced
-    )
-    lane = jax.eval_shape(functools.partial(begin, group), data, numbers, traced)
-    rates = {name: jax.ShapeDtypeStruct((), np.float32) for name in group.scheduled}
-    number = jax.ShapeDtypeStruct((), np.int32)
-    examples = group.batch_type if group.is_fed else None
-    if group.tick_examples and not group.is_fed:
-        examples = jax.ShapeDtypeStruct((group.tick_examples,), np.uint32)
+    given = types_of(group)
+    beginning = given.data, given.numbers, given.traced
+    state = jax.eval_shape(functools.partial(initial_state, group), *beginning)
+    lane = jax.eval_shape(functools.partial(begin, group), *beginning)
     key = jax.eval_shape(lambda: jax.random.key(0, impl=KEYS))
     make = functools.partial(_parted_step if group.accumulates else step, group)
+    item = given.number, given.rates, given.examples
     training, (after, train) = jax.make_jaxpr(make, return_shape=True)(
-        data, key, lane, state, (number, rates, examples)
+        given.data, key, lane, state, item
     )
     judging, valid = jax.make_jaxpr(
         functools.partial(evaluate, group), return_shape=True
-    )(data, lane, state)
+    )(given.data, lane, state)
     check_metrics("step", train)
     check_metrics("evaluate", valid)
     _check_loss(train)
@@ -128,8 +122,8 @@ def _fingerprint(text: str) -> str:
 
 def _parted_step(group, data, key, lane, state, item):
     """A step of one part: what micro-batches do, without their adding up."""
-    _, rates, index = item
-    mean = contribute(group, data, key, lane, state, rates, index)
+    _, rates, examples = item
+    mean = contribute(group, data, key, lane, state, rates, examples)
     return update(group, data, lane, state, mean, rates)
 
 
@@ -222,10 +216,6 @@ def _static_message(guilty: Sequence[str], error: TypeError) -> str:
             "which takes it traced"
         )
     return message
-
-
-def _type(array: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(np.shape(array), array.dtype)
 
 
 def _is_float(leaf: Any) -> bool:

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
+from tuner.lanes.abstract import types_of
+from tuner.lanes.jaxprs import inside
 from tuner.lanes.state import KEYS, LaneState, as_keys
 from tuner.lanes.trial import Group, contribute, evaluate, step, step_key, update
 
@@ -45,15 +46,8 @@ def costs(group: Group, like: Any, lane: LaneState) -> Costs:
         lane: the types of a lane.
     """
     group = dataclasses.replace(group, parts=1)  # together the parts do what one does
-    data = jax.tree.map(
-        lambda a: jax.ShapeDtypeStruct(np.shape(a), a.dtype), group.data
-    )
-    rates = {name: jax.ShapeDtypeStruct((), np.float32) for name in group.scheduled}
-    number, examples = jax.ShapeDtypeStruct((), np.int32), None
-    if group.is_fed:
-        examples = group.batch_type
-    elif group.tick_examples:
-        examples = jax.ShapeDtypeStruct((group.tick_examples,), np.int32)
+    given = types_of(group)
+    data, rates, number = given.data, given.rates, given.number
 
     def state_and_key(lane):
         state = as_keys(like, lane.trained.state)
@@ -77,7 +71,7 @@ def costs(group: Group, like: Any, lane: LaneState) -> Costs:
 
     tick = part if group.accumulates else whole_step
     return Costs(
-        tick=flops(tick, data, lane, rates, number, examples),
+        tick=flops(tick, data, lane, rates, number, given.examples),
         update=flops(last, data, lane, rates) if group.accumulates else 0.0,
         evaluation=flops(judge, data, lane),
     )
@@ -116,12 +110,5 @@ def _loops(jaxpr: Jaxpr) -> Iterator[tuple[int, ClosedJaxpr]]:
         if equation.primitive.name == "scan":
             yield equation.params["length"], equation.params["jaxpr"]
         elif equation.primitive.name != "pallas_call":  # its body is no XLA program
-            for parameter in jax.tree.leaves(
-                list(equation.params.values()), is_leaf=_is_jaxpr
-            ):
-                if _is_jaxpr(parameter):
-                    yield from _loops(getattr(parameter, "jaxpr", parameter))
-
-
-def _is_jaxpr(value: Any) -> bool:
-    return isinstance(value, ClosedJaxpr | Jaxpr)
+            for called in inside(equation):
+                yield from _loops(called)

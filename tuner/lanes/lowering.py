@@ -7,14 +7,14 @@ process, from the first program that has its primitive.
 """
 
 import functools
-from collections.abc import Iterator
 from types import ModuleType
 
 import jax
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Primitive
+from jax.extend.core import ClosedJaxpr, Jaxpr, Primitive
 from jax.interpreters import mlir
 
 from tuner.lanes import convolutions, products
+from tuner.lanes.jaxprs import inside
 
 RULES = (convolutions, products)
 
@@ -34,16 +34,8 @@ def speed_up(program: ClosedJaxpr) -> str:
 
 def primitives(program: Jaxpr) -> set[Primitive]:
     """All that it is made of, in whatever depth of loops and calls."""
-    inner = [primitives(j) for equation in program.eqns for j in _inner(equation)]
+    inner = [primitives(called) for e in program.eqns for called in inside(e)]
     return {equation.primitive for equation in program.eqns}.union(*inner)
-
-
-def _inner(equation: JaxprEqn) -> Iterator[Jaxpr]:
-    for parameter in jax.tree.leaves(list(equation.params.values())):
-        if isinstance(parameter, ClosedJaxpr):
-            yield parameter.jaxpr
-        elif isinstance(parameter, Jaxpr):
-            yield parameter
 
 
 @functools.cache

@@ -10,7 +10,6 @@ that every device needs lies there once for each.
 """
 
 import dataclasses
-from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -106,11 +105,6 @@ class Memory:
         if known + layout.width * self._most_temp <= limit:
             return True
         return self.plan(layout).total <= limit
-
-    def largest(self, layouts: Iterable[Layout], limit: int) -> Layout | None:
-        """Of some layouts that with the most lanes that fits; None where none does."""
-        by_lanes = sorted(layouts, key=lambda layout: layout.lanes, reverse=True)
-        return next((one for one in by_lanes if self.fits(one, limit)), None)
 
     def shrink(self, layout: Layout, limit: int) -> Layout | None:
         """The layout, or one with fewer lanes that fits; None where no lane does.

@@ -6,10 +6,11 @@ bytes are an upper estimate, good for telling that there is room to spare.
 """
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 from jax.extend.core import ClosedJaxpr, Jaxpr, Var
+
+from tuner.lanes.jaxprs import inside
 
 
 def peak_bytes(jaxpr: Any) -> int:
@@ -25,7 +26,7 @@ def peak_bytes(jaxpr: Any) -> int:
     most = 0
     for i, equation in enumerate(jaxpr.eqns):
         made = {v: _num_bytes(v.aval) for v in equation.outvars}
-        inner = max(map(peak_bytes, _inside(equation.params)), default=0)
+        inner = max(map(peak_bytes, inside(equation)), default=0)
         most = max(most, sum(alive.values()) + sum(made.values()) + inner)
         alive |= {v: size for v, size in made.items() if v in last_use}
         for v in equation.invars:
@@ -40,14 +41,6 @@ def _last_uses(jaxpr: Jaxpr) -> dict[Var, int]:
         last_use |= {v: i for v in equation.invars if isinstance(v, Var)}
     end = len(jaxpr.eqns)
     return last_use | {v: end for v in jaxpr.outvars if isinstance(v, Var)}
-
-
-def _inside(params: dict[str, Any]) -> Iterator[Any]:
-    """The functions that an operation calls: a loop's body, the branches of a cond."""
-    for value in params.values():
-        for item in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(item, ClosedJaxpr | Jaxpr):
-                yield item
 
 
 def _num_bytes(aval: Any) -> int:

@@ -23,6 +23,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from tuner.lanes import feed, lowering
+from tuner.lanes.abstract import types_of
 from tuner.lanes.call import NEIGHBOURS, call
 from tuner.lanes.costs import Costs, costs
 from tuner.lanes.layout import Layout
@@ -64,7 +65,7 @@ class Program:
         )
         self._by_lane = NamedSharding(self._mesh, LANES)
         self._everywhere = NamedSharding(self._mesh, EVERYWHERE)
-        self.like, self.lane_type = _types(self.group)
+        self.like, self.lane_type = _state_and_lane(self.group)
         self._compiled: dict[str, Any] = {}
 
     def at(self, layout: Layout) -> "Program":
@@ -173,7 +174,7 @@ class Program:
         """The types of a function's arguments."""
         types = [self._lanes_type(), self.input_types()[name]]
         if name in ("advance", "load"):
-            data = _type_of(self.group.data)
+            data = types_of(self.group).data
             types.append(_with_sharding(data, self._everywhere))
         return types
 
@@ -209,48 +210,47 @@ class Program:
 
     def input_types(self) -> dict[str, Any]:
         """The types of each function's inputs, laid over the devices."""
-        group, devices = self.group, self.layout.devices
-        lanes, taken = self.layout.lanes, devices * self.layout.width
+        lanes, restored = self.layout.lanes, self.layout.devices * self.layout.width
+        stacked = jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct((restored, *a.shape), a.dtype),
+            self.trained_type,
+        )
+        types = {
+            "advance": self._advance_inputs(),
+            "load": self._load_inputs(),
+            "restore": {"lane": _array(np.int32, restored), "trained": stacked},
+            "take": _array(np.int32, lanes),  # trials of one horizon end together
+        }
+        return _with_sharding(types, self._by_lane)
 
-        def array(dtype, *shape):
-            return jax.ShapeDtypeStruct(shape, dtype, sharding=self._by_lane)
-
-        ticks = group.call_ticks
-        advance = {
-            "rates": {n: array(np.float32, lanes, ticks) for n in group.scheduled},
-            "step": array(np.int32, lanes),
-            "epoch": array(np.int32, lanes),
-            "offset": array(np.int32, lanes),
-            "live_chunks": array(np.int32, devices),
+    def _advance_inputs(self) -> dict[str, Any]:
+        group, lanes, ticks = self.group, self.layout.lanes, self.group.call_ticks
+        names = ["step", "epoch", "offset"]
+        names += ["micro", "micros"] if group.accumulates else []
+        inputs = {
+            "rates": {n: _array(np.float32, lanes, ticks) for n in group.scheduled},
+            "live_chunks": _array(np.int32, self.layout.devices),
+            **{name: _array(np.int32, lanes) for name in names},
         }
         if group.is_fed:
-            advance["batches"] = jax.tree.map(
-                lambda a: array(a.dtype, lanes, ticks, *a.shape), group.batch_type
+            inputs["batches"] = jax.tree.map(
+                lambda a: _array(a.dtype, lanes, ticks, *a.shape), group.batch_type
             )
-        if group.accumulates:
-            advance |= {
-                "micro": array(np.int32, lanes),
-                "micros": array(np.int32, lanes),
-            }
         if group.has_due:
-            advance["due"] = array(np.bool_, lanes)
-        load = {
-            "num_moves": array(np.int32, devices),
-            "move_from": array(np.int32, lanes),
-            "move_to": array(np.int32, lanes),
-            "num_new": array(np.int32, devices),
-            "new_lane": array(np.int32, lanes),
-            "numbers": array(np.uint32, lanes, 3),
-            "hyperparams": {n: array(d, lanes) for n, d in group.traced.items()},
+            inputs["due"] = _array(np.bool_, lanes)
+        return inputs
+
+    def _load_inputs(self) -> dict[str, Any]:
+        devices, lanes = self.layout.devices, self.layout.lanes
+        traced = self.group.traced.items()
+        return {
+            **{name: _array(np.int32, devices) for name in ("num_moves", "num_new")},
+            **{
+                n: _array(np.int32, lanes) for n in ("move_from", "move_to", "new_lane")
+            },
+            "numbers": _array(np.uint32, lanes, 3),
+            "hyperparams": {name: _array(dtype, lanes) for name, dtype in traced},
         }
-        restore = {
-            "lane": array(np.int32, taken),
-            "trained": jax.tree.map(
-                lambda leaf: array(leaf.dtype, taken, *leaf.shape), self.trained_type
-            ),
-        }
-        take = array(np.int32, lanes)  # trials of one horizon end together
-        return {"advance": advance, "load": load, "restore": restore, "take": take}
 
     def _advance(self, lanes, inputs, data):
         """On one device: its live chunks, one after another."""
@@ -304,20 +304,16 @@ class Program:
         return jax.tree.map(lambda a: a[index], lanes.trained)
 
 
-def _types(group: Group) -> tuple[Any, LaneState]:
+def _state_and_lane(group: Group) -> tuple[Any, LaneState]:
     """The types of the task's state, its keys as keys, and of a lane."""
-    arguments = (
-        _type_of(group.data),
-        jax.ShapeDtypeStruct((3,), np.uint32),
-        {name: jax.ShapeDtypeStruct((), d) for name, d in group.traced.items()},
-    )
+    given = types_of(group)
+    arguments = given.data, given.numbers, given.traced
     state = jax.eval_shape(functools.partial(initial_state, group), *arguments)
     return state, jax.eval_shape(functools.partial(begin, group), *arguments)
 
 
-def _type_of(data: Any) -> Any:
-    """The types that arrays will have on the devices."""
-    return jax.eval_shape(lambda tree: tree, data)
+def _array(dtype: Any, *shape: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, dtype)
 
 
 def _with_sharding(types: Any, sharding: NamedSharding) -> Any:

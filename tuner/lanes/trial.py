@@ -94,6 +94,15 @@ class Group:
             self.task.train.example,
         )
 
+    @property
+    def examples_type(self) -> Any:
+        """The types of a tick's examples, or of their places; None without data."""
+        if self.is_fed:
+            return self.batch_type
+        if self.task.train is None:
+            return None
+        return jax.ShapeDtypeStruct((self.tick_examples,), np.uint32)
+
     def epoch_and_offset(self, ticks: int) -> tuple[int, int]:
         """How many epochs the first ticks fill, and examples beyond them."""
         if self.task.train is None:
@@ -156,12 +165,9 @@ def _nothing_pending(group, data, key, lane, state):
     if not group.accumulates:
         return None
     rates = dict.fromkeys(group.scheduled, jnp.float32(0))
-    examples: Any = jax.ShapeDtypeStruct((group.tick_examples,), np.uint32)
-    if group.is_fed:
-        examples = group.batch_type
     types = jax.eval_shape(
         lambda examples: contribute(group, data, key, lane, state, rates, examples),
-        examples,
+        group.examples_type,
     )
     return Pending(
         ticks=jnp.int32(0),
