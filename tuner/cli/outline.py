@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tuner.lanes.layout import Layout
-from tuner.rounds.groups import by_group
 from tuner.rounds.layouts import Layouts
 from tuner.rounds.preflight import Plan
 from tuner.rounds.room import Room
@@ -34,7 +33,7 @@ def outline(plan: Plan, layout: str | None = None, memory: str | None = None) ->
     room = Room(plan, memory)
     title = f"{plan.study.name}: {plan.study.goal}".removesuffix(": ")
     everything = [trial for trials in plan.rounds for trial in trials]
-    groups = by_group(plan.study, everything)
+    groups = plan.members
     known = Layouts(plan.groups, {}, layout, room)
     layouts = {name: known.guess(name, len(groups[name]))[0] for name in groups}
     blocks = [

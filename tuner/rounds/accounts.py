@@ -90,6 +90,15 @@ class Accounts:
         (then, before), (now, after) = self._recent[0], self._recent[-1]
         return (after - before) / (now - then) if now > then else 0.0
 
+    @property
+    def used(self) -> dict[str, Any]:
+        """What a budget counts, of all sessions: asked for at every call."""
+        session = {
+            "seconds": time.monotonic() - self._started,
+            "trial_steps": self._trial_steps,
+        }
+        return _added(self._before, session)
+
     def figures(self) -> dict[str, Any]:
         """All counts as they stand; times in seconds."""
         compiled = counted() - self._compiled

@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from tuner.lanes.layout import Layout
 from tuner.study.data import Arrays
 from tuner.study.source import Source
 from tuner.study.study import Study, describe
@@ -26,14 +25,11 @@ class OtherStudyError(ValueError):
     """The run directory belongs to another study."""
 
 
-def definition(
-    study: Study, layouts: Mapping[str, Layout], before: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The study as JSON data, and all else that decides its bits.
+def definition(study: Study, before: Mapping[str, Any]) -> dict[str, Any]:
+    """The study as JSON data, and all that decides its bits beside the layouts.
 
     Args:
         study: what runs.
-        layouts: of every program.
         before: what the directory said; rounds that it has beyond the study's stay.
     """
     device = jax.local_devices()[0]
@@ -43,7 +39,6 @@ def definition(
     return {
         "study": described,
         "data": data_digest(study.task),
-        "layouts": {name: str(layout) for name, layout in layouts.items()},
         "versions": {name: version(name) for name in LIBRARIES},
         "python": platform.python_version(),
         "device": {"platform": device.platform, "kind": device.device_kind},
@@ -51,13 +46,18 @@ def definition(
     }
 
 
-def check_same(old: Mapping[str, Any], study: Study, directory: Path) -> None:
+def check_same(old: Mapping[str, Any], new: Mapping[str, Any], directory: Path) -> None:
     """Refuse to go on with a directory that another study has made.
 
     More rounds than before are no other study, nor are fewer: those there stay. Nor is
     another target, which only says when the study ends.
+
+    Args:
+        old: the directory's definition.
+        new: that of the study which is to go on in it.
+        directory: for the message.
     """
-    before, now = dict(old["study"]), json.loads(json.dumps(describe(study)))
+    before, now = dict(old["study"]), json.loads(json.dumps(new["study"]))
     shared = min(len(before["rounds"]), len(now["rounds"]))
     for described in (before, now):
         described["rounds"] = described["rounds"][:shared]
@@ -66,7 +66,7 @@ def check_same(old: Mapping[str, Any], study: Study, directory: Path) -> None:
         rules = described.get("stop", [])
         described["stop"] = [rule for rule in rules if "target" not in rule]
     differences = list(_differences("", before, now))
-    if old["data"] != data_digest(study.task):
+    if old["data"] != new["data"]:
         differences.append("the data")
     if differences and all(d.startswith("rounds[") for d in differences):
         rounds = ", ".join(map(_literal, old["study"]["rounds"]))

@@ -7,9 +7,7 @@ it stands is read from the ledger.
 
 import collections
 import dataclasses
-import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -18,26 +16,20 @@ from tuner.lanes.job import Job
 from tuner.lanes.layout import Layout
 from tuner.lanes.phases import phase
 from tuner.lanes.trial import Group
-from tuner.rounds.accounts import Accounts
-from tuner.rounds.budget import Budget
 from tuner.rounds.committer import Committer
-from tuner.rounds.display import Display, Standing
+from tuner.rounds.display import Standing
 from tuner.rounds.ending import Ending
 from tuner.rounds.groups import by_group, group_name, make_group, make_job
-from tuner.rounds.layouts import Layouts
-from tuner.rounds.preflight import Plan
-from tuner.rounds.profile import Profile
 from tuner.rounds.promotion import Start, choose_parents, starting_point
 from tuner.rounds.recorder import Recorder
-from tuner.rounds.room import Room
 from tuner.rounds.rules import Rules
 from tuner.rounds.schedules import RATE
+from tuner.rounds.session import Session
 from tuner.rounds.trials import Trial, canonical, promoted
 from tuner.rounds.workshop import Workshop
 from tuner.runs import Run
 from tuner.store.ledger import TrialRow
 from tuner.store.reader import read_ledger, read_state, read_states
-from tuner.store.writer import Writer
 from tuner.study.schedule import Schedule
 
 ENDED = ("complete", "diverged", "stopped", "failed")
@@ -46,31 +38,16 @@ ENDED = ("complete", "diverged", "stopped", "failed")
 class Driver:
     """One study on its way through its rounds, in one run directory."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        directory: Path,
-        writer: Writer,
-        recorder: Recorder,
-        layouts: Layouts,
-        room: Room,
-        accounts: Accounts,
-        display: Display,
-        stop: threading.Event,
-        budget: Budget | None = None,
-        profile: Profile | None = None,
-    ) -> None:
-        self.plan, self.study = plan, plan.study
-        self.directory, self.recorder = directory, recorder
-        self.layouts, self.display = layouts, display
-        self.committer = Committer(writer)
-        self.room, self.accounts = room, accounts
-        self.profile = profile or Profile(None, display.note)
+    def __init__(self, session: Session, recorder: Recorder) -> None:
+        self.plan, self.study = session.plan, session.plan.study
+        self.directory, self.recorder = session.directory, recorder
+        self.layouts, self.room = session.layouts, session.room
+        self.accounts, self.display = session.accounts, session.display
+        self.profile = session.profile
+        self.committer = Committer(session.writer)
         self.rules = Rules(self.study, recorder)
-        self.ending = Ending(
-            self.study, stop, budget, self.accounts, self._best, display
-        )
-        self.workshop = Workshop(layouts, stop, self._compiling)
+        self.ending = Ending(session, self._best)
+        self.workshop = Workshop(session.layouts, session.stop, self._compiling)
         self._trials: dict[int, Trial] = {}
         self._starts: dict[int, Start] = {}
         self._group = ""  # the program that trains
@@ -148,7 +125,8 @@ class Driver:
             if waiting and not stopping:
                 self.workshop.prepare(*waiting[0])
             copy = stopping or self.committer.is_due(self.recorder.kept_bytes)
-            for self.at_work, engine in training.items():
+            for name, engine in training.items():
+                self.at_work = name
                 called = engine.advance(launch=not stopping, copy=copy)
                 if called is not None:
                     self._record(engine, called)

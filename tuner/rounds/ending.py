@@ -5,42 +5,28 @@ when the run is called again. A target that a trial has reached ends it: what is
 stopped, with its state kept, and goes on only if the target is taken away or raised.
 """
 
-import threading
 from collections.abc import Callable
 
-from tuner.rounds.accounts import Accounts
-from tuner.rounds.budget import Budget
-from tuner.rounds.display import Display
+from tuner.rounds.session import Session
 from tuner.rounds.wording import count, duration, number
 from tuner.store.ledger import TrialRow
 from tuner.study.stopping import target
-from tuner.study.study import Study
 
 
 class Ending:
     """Says whether training is to go on.
 
     Args:
-        study: which may have a target.
-        asked: set by a signal.
-        budget: for all sessions, or None.
-        accounts: what they have used.
+        session: which may have a budget, and its study a target.
         best: the best trial so far, if there is one.
-        display: is told of the reason, once.
     """
 
-    def __init__(
-        self,
-        study: Study,
-        asked: threading.Event,
-        budget: Budget | None,
-        accounts: Accounts,
-        best: Callable[[], TrialRow | None],
-        display: Display,
-    ) -> None:
-        self._study, self._asked, self._budget = study, asked, budget
-        self._accounts, self._best, self._display = accounts, best, display
-        self._target = target(study.rules)
+    def __init__(self, session: Session, best: Callable[[], TrialRow | None]) -> None:
+        self._objective = session.plan.study.target
+        self._target = target(session.plan.study.rules)
+        self._asked, self._budget = session.stop, session.budget
+        self._accounts, self._display = session.accounts, session.display
+        self._best = best
         self._told = False
 
     @property
@@ -54,12 +40,12 @@ class Ending:
         best = self._best() if self._target else None
         if self._target is None or best is None:
             return False
-        maximize = self._study.target.sign < 0
+        maximize = self._objective.sign < 0
         reached = self._target.is_reached(best.best_objective, maximize=maximize)
         if reached:
             self._tell(
                 f"the target {number(self._target.objective)} is reached by trial "
-                f"{best.trial}: {self._study.target.metric} "
+                f"{best.trial}: {self._objective.metric} "
                 f"{number(best.best_objective)}"
             )
         return reached
@@ -68,12 +54,12 @@ class Ending:
     def _is_spent(self) -> bool:
         if self._budget is None:
             return False
-        figures = self._accounts.figures()
-        if spent := self._budget.is_used_up(figures):
-            steps = count(figures.get("trial_steps", 0), "step")
+        used = self._accounts.used
+        if spent := self._budget.is_used_up(used):
+            steps = count(used["trial_steps"], "step")
             self._tell(
                 f"the budget of {self._budget} is used up: {steps} in "
-                f"{duration(figures['seconds'])}"
+                f"{duration(used['seconds'])}"
             )
         return spent
 

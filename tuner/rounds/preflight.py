@@ -5,11 +5,16 @@ rounds will, and one trial of each program is traced in the abstract.
 """
 
 import dataclasses
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tuner.lanes.check import Signature, check
-from tuner.rounds import rules, schedules
+from tuner.lanes.trial import Group
+from tuner.rounds import rules
+from tuner.rounds import schedules as schedules_
 from tuner.rounds.groups import by_group, make_group, traced
+from tuner.rounds.recorder import schemas
 from tuner.rounds.trials import Trial, planned
 from tuner.study.study import Study
 
@@ -20,28 +25,29 @@ class Plan:
 
     Attributes:
         rounds: the new trials of each round.
+        members: the trials of each program, by its name.
         groups: the programs, by name, and what their trials record.
     """
 
     study: Study
     rounds: tuple[tuple[Trial, ...], ...]
+    members: Mapping[str, Sequence[Trial]]
     groups: Mapping[str, Signature]
 
-    @property
-    def scheduled(self) -> tuple[str, ...]:
-        """The names of the schedules of any trial, the learning rate first."""
-        names = [name for trials in self.rounds for t in trials for name in t.schedules]
-        return tuple(dict.fromkeys(names))
+    def group(self, name: str) -> Group:
+        """What the trials of a program have in common."""
+        return make_group(self.study, self.members[name][0])
 
     @property
-    def train(self) -> set[str]:
-        """Metrics of a step, of any program."""
-        return {name for signature in self.groups.values() for name in signature.train}
-
-    @property
-    def valid(self) -> set[str]:
-        """Full names of an evaluation's metrics, of any program."""
-        return {name for signature in self.groups.values() for name in signature.valid}
+    def schemas(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The columns of both tables: all that any trial records."""
+        programs = self.groups.values()
+        trials = itertools.chain(*self.rounds)
+        return schemas(
+            dict.fromkeys(name for trial in trials for name in trial.schedules),
+            {name for signature in programs for name in signature.train},
+            {name for signature in programs for name in signature.valid},
+        )
 
 
 def preflight(study: Study) -> Plan:
@@ -55,12 +61,13 @@ def preflight(study: Study) -> Plan:
     everything = [trial for trials in rounds for trial in trials]
     for trial in everything:
         _extend_to_the_end(study, trial)
+    members = by_group(study, everything)
     groups = {
-        name: check(make_group(study, members[0]), traced(study, members[0]))
-        for name, members in by_group(study, everything).items()
+        name: check(make_group(study, trials[0]), traced(study, trials[0]))
+        for name, trials in members.items()
     }
     rules.check(study, [signature.valid for signature in groups.values()])
-    return Plan(study=study, rounds=rounds, groups=groups)
+    return Plan(study=study, rounds=rounds, members=members, groups=groups)
 
 
 def _extend_to_the_end(study: Study, trial: Trial) -> None:
@@ -70,8 +77,8 @@ def _extend_to_the_end(study: Study, trial: Trial) -> None:
         if round_.extend is None:
             return
         try:
-            longer = schedules.extend(round_, longer)
-            schedules.rates(longer, round_.max_train_steps)
+            longer = schedules_.extend(round_, longer)
+            schedules_.rates(longer, round_.max_train_steps)
         except (ValueError, TypeError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"extending {trial}: {error}") from error

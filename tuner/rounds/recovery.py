@@ -8,47 +8,36 @@ that have not ended begin anew.
 """
 
 import dataclasses
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
 
 from tuner.lanes.layout import Layout
-from tuner.rounds.display import Display
 from tuner.rounds.driver import ENDED, Driver
+from tuner.rounds.recorder import Recorder
 from tuner.rounds.room import NoRoomError, TooLargeError
+from tuner.rounds.session import Session
 from tuner.rounds.wording import count
 from tuner.store.ledger import TrialRow
 from tuner.store.reader import read_ledger
-from tuner.store.writer import Writer
 
 OUT_OF_MEMORY = "out_of_memory"  # in the definition: what happened, an entry each time
 CODE = "RESOURCE_EXHAUSTED"  # XLA's; its errors have no field for it
 
 
-def run_to_the_end(
-    make_driver: Callable[[], Driver],
-    directory: Path,
-    writer: Writer,
-    events: list[dict[str, Any]],
-    display: Display,
-) -> None:
+def run_to_the_end(session: Session, events: list[dict[str, Any]]) -> None:
     """Let drivers run, each where the one before ran out of memory.
 
     Args:
-        make_driver: a driver that goes on from the last commit.
-        directory: the run's.
-        writer: of the run.
+        session: what they share.
         events: what happened before; what happens is added.
-        display: what shows the progress.
 
     Raises:
         NoRoomError: where a program of a single lane still needs too much.
     """
+    layouts, room = session.layouts, session.room
     while True:
-        driver = make_driver()
-        name, layouts, room = "", driver.layouts, driver.room
+        driver = _driver(session)
         try:
             return driver.run()
         except (jax.errors.JaxRuntimeError, TooLargeError) as error:
@@ -67,11 +56,20 @@ def run_to_the_end(
                 f"{room.table(name, old)}"
             )
         new = room.fitting(name, start)
-        event = _go_back(name, old, new, directory, writer)
+        event = _go_back(name, old, new, session)
         layouts.known[name] = new
         events.append(event)
         layouts.decided()
-        display.note(f"program {name} {_said(event)}: {why}")
+        session.display.note(f"program {name} {_said(event)}: {why}")
+
+
+def _driver(session: Session) -> Driver:
+    """One that goes on from the last commit."""
+    ledger, target = read_ledger(session.directory), session.plan.study.target
+    train, valid = session.plan.schemas
+    session.accounts.go_back(ledger.figures)
+    recorder = Recorder(ledger.trials, train, valid, target.sign, target.metric)
+    return Driver(session, recorder)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -93,15 +91,13 @@ def _start(error: BaseException, layout: Layout) -> Layout | None:
     return None
 
 
-def _go_back(
-    name: str, old: Layout, new: Layout, directory: Path, writer: Writer
-) -> dict[str, Any]:
+def _go_back(name: str, old: Layout, new: Layout, session: Session) -> dict[str, Any]:
     """What happened; trials begin anew if bits change.
 
     That is durable before the new layout is: were it after, and the run killed between
     the two, trials would go on in lanes of another width.
     """
-    ledger, restarted = read_ledger(directory), []
+    ledger, restarted = read_ledger(session.directory), []
     if new.width != old.width:
         note = f"begun anew: out of memory in layout {old}, now {new}"
         restarted = [
@@ -110,7 +106,7 @@ def _go_back(
             if row.group == name and row.status not in (*ENDED, "waiting")
         ]
         if restarted:
-            writer.restart(restarted)
+            session.writer.restart(restarted)
     return {
         "program": name,
         "layout": str(old),

@@ -12,8 +12,6 @@ from tuner.lanes.layout import Layout
 from tuner.lanes.memory import ACTIVATIONS, Memory, MemoryPlan
 from tuner.lanes.program import Program
 from tuner.lanes.state import num_bytes
-from tuner.lanes.trial import Group
-from tuner.rounds.groups import by_group, make_group
 from tuner.rounds.preflight import Plan
 from tuner.rounds.wording import amount
 
@@ -55,11 +53,7 @@ class Room:
         asked = None if memory == ALL else memory
         self.limit = device_memory() if asked is None else parse_bytes(asked)
         self._signatures = plan.groups
-        trials = [trial for trials in plan.rounds for trial in trials]
-        self._groups: dict[str, Group] = {
-            name: make_group(plan.study, members[0])
-            for name, members in by_group(plan.study, trials).items()
-        }
+        self._groups = {name: plan.group(name) for name in plan.members}
         self._memories: dict[str, Memory] = {}
 
     def memory(self, name: str) -> Memory:

@@ -1,7 +1,8 @@
 """`run` and `promote`: a study and a directory in, a run out."""
 
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,13 @@ from tuner.rounds.accounts import Accounts
 from tuner.rounds.budget import Budget
 from tuner.rounds.definition import check_same, definition
 from tuner.rounds.display import Display
-from tuner.rounds.driver import Driver
-from tuner.rounds.groups import by_group, make_group
 from tuner.rounds.layouts import LayoutLike, Layouts
 from tuner.rounds.preflight import Plan, preflight
 from tuner.rounds.profile import Profile
 from tuner.rounds.progress import make_display
-from tuner.rounds.recorder import Recorder, schemas
 from tuner.rounds.recovery import OUT_OF_MEMORY, run_to_the_end
 from tuner.rounds.room import Room
+from tuner.rounds.session import Session
 from tuner.rounds.stopping import stop_on_signals
 from tuner.runs import Run
 from tuner.store.definition import NAME
@@ -67,54 +66,37 @@ def run(
     """
     directory = Path(directory)
     plan = preflight(study)
-    before = _definition_before(directory, study)
+    before = read_definition(directory) if (directory / NAME).exists() else {}
+    said = definition(study, before)
+    if before:
+        check_same(before, said, directory)
     room = Room(plan, memory)
     layouts = Layouts(plan.groups, before.get("layouts", {}), layout, room)
-    events = list(before.get(OUT_OF_MEMORY, []))
     _check_layouts(plan, layouts)
+    events = list(before.get(OUT_OF_MEMORY, []))
     with Writer(directory) as writer, stop_on_signals() as stop, programs_kept():
-
-        def decided() -> None:
-            happened = {OUT_OF_MEMORY: events} if events else {}
-            said = definition(study, layouts.known, before)
-            writer.write_definition(said | happened)
-
-        layouts.decided = decided
-        decided()
-        train, valid = schemas(plan.scheduled, plan.train, plan.valid)
-        writer.fix_schemas(train, valid)
+        layouts.decided = functools.partial(_define, writer, said, layouts, events)
+        layouts.decided()
+        writer.fix_schemas(*plan.schemas)
         display = display or make_display(study, stop)
-        accounts = Accounts(read_ledger(directory).figures)
-
-        trace = Profile(_profile_folder(directory, profile), display.note)
-
-        def make_driver() -> Driver:
-            """One that goes on from the last commit."""
-            ledger, target = read_ledger(directory), study.target
-            accounts.go_back(ledger.figures)
-            recorder = Recorder(ledger.trials, train, valid, target.sign, target.metric)
-            return Driver(
-                plan,
-                directory,
-                writer,
-                recorder,
-                layouts,
-                room,
-                accounts,
-                display,
-                stop,
-                budget,
-                trace,
-            )
-
-        if hint := idle_cores():
+        for hint in _hints(plan, is_new=not before):
             display.note(hint)
-        if not before and (text := rules.warning(study, plan.rounds[0])):
-            display.note(text)
+        session = Session(
+            plan=plan,
+            directory=directory,
+            writer=writer,
+            layouts=layouts,
+            room=room,
+            accounts=Accounts(read_ledger(directory).figures),
+            display=display,
+            stop=stop,
+            budget=budget,
+            profile=Profile(_profile_folder(directory, profile), display.note),
+        )
         try:
-            run_to_the_end(make_driver, directory, writer, events, display)
+            run_to_the_end(session, events)
         finally:
-            trace.close()
+            session.profile.close()
             display.close()
     return Run(directory, study=study)
 
@@ -180,20 +162,30 @@ def _profile_folder(directory: Path, profile: bool | str | Path) -> Path | None:
     return Path(profile)
 
 
-def _definition_before(directory: Path, study: Study) -> dict[str, Any]:
-    """What the directory holds of the same study; nothing where it is new."""
-    if not (directory / NAME).exists():
-        return {}
-    before = read_definition(directory)
-    check_same(before, study, directory)
-    return before
+def _define(
+    writer: Writer,
+    said: Mapping[str, Any],
+    layouts: Layouts,
+    events: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write the definition, with the layouts that are known by now."""
+    texts = {name: str(layout) for name, layout in layouts.known.items()}
+    happened = {OUT_OF_MEMORY: events} if events else {}
+    writer.write_definition({**said, "layouts": texts, **happened})
+
+
+def _hints(plan: Plan, *, is_new: bool) -> Iterator[str]:
+    """What is worth knowing before anything begins."""
+    if hint := idle_cores():
+        yield hint
+    if is_new and (warning := rules.warning(plan.study, plan.rounds[0])):
+        yield warning
 
 
 def _check_layouts(plan: Plan, layouts: Layouts) -> None:
     """Refuse what no device has room for, and batches that cannot be split or read."""
-    everything = [trial for trials in plan.rounds for trial in trials]
-    for name, members in by_group(plan.study, everything).items():
-        group = make_group(plan.study, members[0])
+    for name, members in plan.members.items():
+        group = plan.group(name)
         layout, _ = layouts.guess(name, len(members))
         check_parts(group, layout)
         feed.check(group, layout)
