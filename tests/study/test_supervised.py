@@ -9,7 +9,7 @@ import small
 
 import tuner
 from tuner.rounds.preflight import preflight
-from tuner.study import supervised
+from tuner.study import evaluation
 from tuner.study.hyperparams import Hyperparams
 from tuner.study.supervised import SupervisedState
 
@@ -233,7 +233,7 @@ def test_without_advance_the_extra_stays_as_it_is():
 
 @pytest.fixture
 def batches_of_four(monkeypatch):
-    monkeypatch.setattr(supervised, "EVALUATION_BATCH", 4)
+    monkeypatch.setattr(evaluation, "BATCH", 4)
 
 
 @pytest.mark.usefixtures("batches_of_four")

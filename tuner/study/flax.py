@@ -105,37 +105,38 @@ def linen_task(
         extra = {name: of_kind for name, of_kind in made.items() if name != "params"}
         return Variables(made["params"], extra)
 
-    def applied(hyperparams, variables, *, train, **options):
-        """The module as a function, and what it carries, which a call may change."""
-        module, carried = model(hyperparams), dict(variables.extra)
-
-        def apply(*args, **kwargs):
-            out, changed = module.apply(
-                {"params": variables.params, **carried},
-                *args,
-                **_mode(module, train=train),
-                **kwargs,
-                **options,
-            )
-            carried.update(changed)
-            return out
-
-        return apply, carried
-
     def training_loss(key, hyperparams, variables, batch):
         options = {"rngs": {"dropout": key}, "mutable": list(variables.extra)}
-        apply, carried = applied(hyperparams, variables, train=True, **options)
+        apply, carried = _applied(model(hyperparams), variables, True, **options)
         mean, metrics = loss(hyperparams, apply, batch)
         return mean, metrics, carried
 
     def evaluate(key, hyperparams, variables, batch):
-        apply, _ = applied(hyperparams, variables, train=False, mutable=[])
+        apply, _ = _applied(model(hyperparams), variables, False, mutable=[])
         mean, metrics = loss(hyperparams, apply, batch)
         return {"loss": mean, **metrics}
 
     return SupervisedTask(
         init=init, loss=training_loss, evaluate=evaluate, advance=_replace, **fields
     )
+
+
+def _applied(module, variables, train, **options):
+    """The module as a function, and what it carries, which a call may change."""
+    carried = dict(variables.extra)
+
+    def apply(*args, **kwargs):
+        out, changed = module.apply(
+            {"params": variables.params, **carried},
+            *args,
+            **_mode(module, train=train),
+            **kwargs,
+            **options,
+        )
+        carried.update(changed)
+        return out
+
+    return apply, carried
 
 
 def dropout(key: jax.Array, rate: Any, x: jax.Array) -> jax.Array:

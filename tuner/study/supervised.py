@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import optax
 
 from tuner.study.data import Arrays, narrow
+from tuner.study.evaluation import evaluate_set
 from tuner.study.hyperparams import Hyperparams
 from tuner.study.source import Source
-from tuner.study.task import Metrics, Sum, Task, Variables, check_metrics
+from tuner.study.task import Metrics, Task, Variables
 
-EVALUATION_BATCH = 1024  # examples; bounds what an evaluation needs in every lane
 SMALL_LEAF = 2**16  # numbers; a copy of it costs less than a kernel of its own
 
 
@@ -178,9 +178,15 @@ class SupervisedTask(Task):
         self, key: jax.Array, hyperparams: Hyperparams, state: SupervisedState
     ) -> Metrics:
         """The metrics of every evaluation set, exact whatever the batches."""
+
+        def judge(key, batch):
+            return self.functions.evaluate(
+                key, hyperparams, state.variables, batch, **self.data["shared"]
+            )
+
         metrics = {}
-        for name, tree in self.data["sets"].items():
-            of_set = self._evaluate_set(key, hyperparams, state.variables, tree)
+        for name, examples in self.data["sets"].items():
+            of_set = evaluate_set(judge, key, examples, self.functions.summarize)
             metrics |= {f"{name}/{metric}": value for metric, value in of_set.items()}
         return metrics
 
@@ -213,45 +219,6 @@ class SupervisedTask(Task):
             )
         extra = self.functions.advance(hyperparams, variables.extra, tally)
         return Variables(variables.params, extra)
-
-    def _evaluate_set(self, key, hyperparams, variables, tree):
-        """Full batches in a scan and the remainder by itself, each by its share."""
-        total = len(jax.tree.leaves(tree)[0])
-        size = min(total, EVALUATION_BATCH)
-        full = total // size
-
-        def parts(index, batch):
-            metrics = self.functions.evaluate(
-                jax.random.fold_in(key, index),
-                hyperparams,
-                variables,
-                batch,
-                **self.data["shared"],
-            )
-            check_metrics("evaluate", metrics)
-            examples = len(jax.tree.leaves(batch)[0])
-            return _weighted(metrics, examples / total)
-
-        def body(sums, item):
-            return jax.tree.map(jnp.add, sums, parts(*item)), None
-
-        batches = jax.tree.map(
-            lambda a: a[: full * size].reshape(full, size, *a.shape[1:]), tree
-        )
-        sums = parts(0, jax.tree.map(lambda a: a[0], batches))
-        if full > 1:
-            rest = jax.tree.map(lambda a: a[1:], batches)
-            sums, _ = jax.lax.scan(body, sums, (jnp.arange(1, full), rest))
-        if total % size:
-            remainder = jax.tree.map(lambda a: a[full * size :], tree)
-            sums, _ = body(sums, (full, remainder))
-        return self._finish(sums)
-
-    def _finish(self, sums):
-        means, totals = sums
-        if self.functions.summarize is not None:
-            totals = self.functions.summarize(totals)
-        return {**means, **totals}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -374,27 +341,6 @@ def _with_params(variables, params):
     if isinstance(variables, Variables):
         return Variables(params, variables.extra)
     return params
-
-
-def _weighted(metrics, weight):
-    """Means times the batch's share of the examples; totals as they are.
-
-    Floats of any type are added up as float32, in which they are recorded.
-    """
-    means = {
-        k: jnp.asarray(v, jnp.float32) * weight
-        for k, v in metrics.items()
-        if not isinstance(v, Sum)
-    }
-    totals = {k: _wide(v.total) for k, v in metrics.items() if isinstance(v, Sum)}
-    return means, totals
-
-
-def _wide(total):
-    """Floats as float32, counts as they are."""
-    total = jnp.asarray(total)
-    is_float = jnp.issubdtype(total.dtype, jnp.floating)
-    return total.astype(jnp.float32) if is_float else total
 
 
 def _form(out):
