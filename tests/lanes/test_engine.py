@@ -1,44 +1,17 @@
 """The engine's laws: isolation, one program, exactness, a broken trial alone."""
 
+import dataclasses
 import operator
 
 import numpy as np
 import pytest
 import small
+from training import compiled, finish, jobs_of, same_states, train
 
 from tuner.lanes.compilations import compilations
 from tuner.lanes.engine import Engine
 from tuner.lanes.layout import Layout
 from tuner.lanes.program import Program
-from tuner.rounds.groups import make_group, make_job
-from tuner.rounds.trials import planned
-
-
-def group_and_trials(study, activation="relu"):
-    trials = list(planned(study, 1))
-    mine = [t for t in trials if t.hyperparams["activation"] == activation]
-    return make_group(study, mine[0]), mine
-
-
-def train(program, study, trials):
-    """Everything that training brings: curves and copied states, by trial."""
-    engine = Engine(program)
-    engine.submit([make_job(study, t, start_step=0, trained=None) for t in trials])
-    curves, states = {t.trial: [] for t in trials}, {}
-    while engine.busy:
-        called = engine.advance()
-        if called is None:
-            continue
-        for i, trial in enumerate(called.trials):
-            good = called.good[i]
-            losses = called.train["loss"][i, called.kept[i]]
-            error = called.valid["valid/error"][i]
-            curves[trial] += [*losses, *([error] if good == study.eval_every else [])]
-        for copied in called.copied:
-            for i, trial in enumerate(copied.trials):
-                row = {name: array[i] for name, array in copied.arrays.items()}
-                states[trial, copied.what] = (copied.steps[i], row)
-    return curves, states
 
 
 @pytest.fixture(scope="module")
@@ -47,117 +20,108 @@ def study():
 
 
 @pytest.fixture(scope="module")
-def program(study):
-    group, _ = group_and_trials(study)
-    program = Program(group, Layout(2, 2, 2))
-    program.compile()
-    return program
+def program_and_trials(study):
+    return compiled(study, Layout(2, 2, 2), activation="relu")
 
 
-def test_a_trial_is_the_same_bits_whoever_its_neighbours_are(program, study):
-    _, trials = group_and_trials(study)
-    together, _ = train(program, study, trials)
-    for trial in trials:
-        alone, _ = train(program, study, [trial])
-        assert alone[trial.trial] == together[trial.trial]
+@pytest.fixture(scope="module")
+def program(program_and_trials):
+    return program_and_trials[0]
 
 
-def test_the_order_of_trials_changes_no_bit(program, study):
-    _, trials = group_and_trials(study)
-    forward, states = train(program, study, trials)
-    backward, reversed_states = train(program, study, trials[::-1])
-    assert forward == backward
-    for key, (step, state) in states.items():
-        other_step, other = reversed_states[key]
-        assert step == other_step
-        assert all(np.array_equal(state[name], other[name]) for name in state)
+@pytest.fixture(scope="module")
+def jobs(study, program_and_trials):
+    return jobs_of(study, program_and_trials[1])
 
 
-def test_the_number_of_chunks_changes_no_bit(program, study):
-    group, trials = group_and_trials(study)
-    more = Program(group, Layout(2, 1, 2))
-    more.compile()
-    assert train(more, study, trials)[0] == train(program, study, trials)[0]
+@pytest.fixture(scope="module")
+def together(program, jobs):
+    return train(program, jobs)
 
 
-def test_one_program_serves_all_trials_and_refills(program, study):
-    _, trials = group_and_trials(study)
-    train(program, study, trials)
+def test_a_trial_is_the_same_bits_whoever_its_neighbours_are(program, jobs, together):
+    for job in jobs:
+        alone = train(program, [job])
+        assert alone.curves[job.trial] == together.curves[job.trial]
+
+
+def test_the_order_of_trials_changes_no_bit(program, jobs, together):
+    backward = train(program, jobs[::-1])
+    assert backward.curves == together.curves
+    assert same_states(backward.states, together.states)
+
+
+def test_the_number_of_chunks_changes_no_bit(program, jobs, together):
+    fewer = Program(program.group, Layout(2, 1, 2))
+    fewer.compile()
+    assert train(fewer, jobs).curves == together.curves
+
+
+def test_two_devices_make_the_step_of_one(program, jobs, together):
+    """To rounding, after one step from one state: elsewhere sums may be in another
+    order.
+    """
+    one = Program(program.group, Layout(1, 2, 2))
+    one.compile()
+    apart = train(one, jobs)
+    for job in jobs:
+        for name, values in apart.train[job.trial].items():
+            ours = together.train[job.trial][name]
+            np.testing.assert_allclose(values[:1], ours[:1], rtol=2e-6)
+        # Its second loss is that after one update.
+        losses = apart.losses(job.trial)[:2], together.losses(job.trial)[:2]
+        np.testing.assert_allclose(*losses, rtol=2e-6)
+
+
+def test_one_program_serves_all_trials_and_refills(program, jobs, together):
     before = compilations()
-    train(program, study, trials[::-1])
+    train(program, jobs[::-1])
     assert compilations() == before
     assert program.traces == {"advance": 1, "load": 1, "restore": 1, "take": 1}
 
 
-def test_mixed_horizons_and_schedules_share_the_program(program, study):
-    _, trials = group_and_trials(study)
-    long = small.study(
-        rounds=[small.tuner.Round(trials=12, max_train_steps=40)],
-        schedule=lambda hyperparams, steps: lambda count: 0.1 / (1 + count),
-    )
-    _, longer = group_and_trials(long)
-    alone, _ = train(program, study, trials)
-    engine = Engine(program)
-    jobs = [make_job(study, t, start_step=0, trained=None) for t in trials]
-    others = [make_job(long, t, start_step=0, trained=None) for t in longer]
-    for job in others:
-        object.__setattr__(job, "trial", job.trial + 100)
+def test_mixed_horizons_and_schedules_share_the_program(program, jobs, together):
+    slower = (0.1 / (1 + np.arange(40))).astype(np.float32)
+    longer = [
+        dataclasses.replace(job, trial=job.trial + 100, rates={"learning_rate": slower})
+        for job in jobs
+    ]
     before = compilations()
-    engine.submit(jobs + others)
-    losses = {}
-    while engine.busy:
-        if (called := engine.advance()) is not None:
-            for i, trial in enumerate(called.trials):
-                losses.setdefault(trial, []).extend(called.train["loss"][i])
+    mixed = train(program, jobs + longer)
     assert compilations() == before
-    assert {len(losses[t.trial]) for t in trials} == {20}
-    assert {len(losses[t.trial + 100]) for t in longer} == {40}
-    for trial in trials:
-        assert losses[trial.trial][:5] == alone[trial.trial][:5]
+    for job in jobs:
+        assert mixed.curves[job.trial] == together.curves[job.trial]
+    assert {len(mixed.losses(job.trial)) for job in longer} == {40}
 
 
-def test_a_branch_state_is_that_of_its_step(program, study):
+def test_a_branch_state_is_that_of_its_step(program, jobs, together):
     """The state at the branch is the state at the end of a run that stops there."""
-    _, trials = group_and_trials(study)
-    trial = trials[0]
-    _, states = train(program, study, [trial])
-    step, branch = states[trial.trial, "branch"]
-    assert step == trial.branch_step
-    job = make_job(study, trial, start_step=0, trained=None)
+    job = jobs[0]
+    step, branch = together.states[job.trial, "branch"]
+    assert step == job.branch_step
     short = {name: rates[:step] for name, rates in job.rates.items()}
-    object.__setattr__(job, "rates", short)
-    engine = Engine(program)
-    engine.submit([job])
-    ended = []
-    while engine.busy:
-        if (called := engine.advance()) is not None:
-            ended += [copied for copied in called.copied if copied.what == "end"]
-    assert all(np.array_equal(ended[0].arrays[n][0], branch[n]) for n in branch)
+    ended = train(program, [dataclasses.replace(job, rates=short)])
+    at, leaves = ended.states[job.trial, "end"]
+    assert at == step
+    assert all(np.array_equal(leaves[name], branch[name]) for name in branch)
 
 
-def test_a_stopped_trial_ends_at_its_next_evaluation_with_its_state(program, study):
+def test_a_stopped_trial_ends_at_its_next_evaluation_with_its_state(program, jobs):
     """One in a lane after the segment in flight, one that waits after its first."""
-    _, trials = group_and_trials(study)
     engine = Engine(program)
-    engine.submit([make_job(study, t, start_step=0, trained=None) for t in trials])
-    running, waiting = trials[0].trial, trials[-1].trial
+    engine.submit(jobs)
+    running, waiting = jobs[0].trial, jobs[-1].trial
     engine.stop([waiting])
-    steps, ends = {t.trial: 0 for t in trials}, {}
-    while engine.busy:
-        if (called := engine.advance()) is None:
-            continue
-        if steps[running] == 0:
-            engine.stop([running])
-        for trial, good in zip(called.trials, called.good, strict=True):
-            steps[trial] += good
-        for copied in called.copied:
-            if copied.what == "end":
-                ends |= dict(zip(copied.trials, copied.steps, strict=True))
-    expected = {t.trial: 20 for t in trials} | {running: 10, waiting: 5}
-    assert steps == ends == expected
+    stopped = finish(engine, jobs, meanwhile=lambda: engine.stop([running]))
+    expected = {job.trial: 20 for job in jobs} | {running: 10, waiting: 5}
+    ends = {
+        trial: at for (trial, what), (at, _) in stopped.states.items() if what == "end"
+    }
+    assert ends == expected
+    assert {trial: len(steps) for trial, steps in stopped.steps.items()} == expected
 
 
-def test_trials_equal_a_plain_loop_over_optax(program, study):
+def test_trials_equal_a_plain_loop_over_optax(study, program_and_trials, together):
     """Known by other means: ten steps of one trial, written by hand."""
     import jax
     import optax
@@ -165,8 +129,7 @@ def test_trials_equal_a_plain_loop_over_optax(program, study):
     from tuner.lanes.order import batch_indices
     from tuner.study.hyperparams import Hyperparams
 
-    _, trials = group_and_trials(study)
-    trial = trials[1]
+    trial = program_and_trials[1][1]
     hyperparams = Hyperparams(trial.hyperparams)
     key = jax.random.key(study.seed, impl="threefry2x32")
     for number in trial.numbers:
@@ -196,30 +159,28 @@ def test_trials_equal_a_plain_loop_over_optax(program, study):
         batch = jax.tree.map(operator.itemgetter(np.asarray(indices)), small.TRAIN.tree)
         params, state, loss = update(params, state, batch, rate)
         losses.append(loss)
-    curves, _ = train(program, study, [trial])
-    recorded = [*curves[trial.trial][:5], *curves[trial.trial][6:11]]
-    # Lanes are a vmap of four: sums in another order, ten steps of it.
+    # Lanes are a vmap of two: sums in another order, ten steps of it.
+    recorded = together.losses(trial.trial)[:10]
     np.testing.assert_allclose(recorded, losses, rtol=1e-4)
 
 
-def test_a_broken_trial_changes_no_bit_of_its_neighbours():
+@pytest.fixture(scope="module")
+def diverging():
     study = small.diverging_study()
-    group, trials = group_and_trials(study, "tanh")
-    program = Program(group, Layout(2, 1, 4))
-    program.compile()
-    curves, _ = train(program, study, trials)
-    whole = [t for t in trials if len(curves[t.trial]) == 24]
-    broken = [t for t in trials if len(curves[t.trial]) < 24]
-    assert len(broken) >= 6
+    program, trials = compiled(study, Layout(2, 1, 4), activation="tanh")
+    jobs = jobs_of(study, trials)
+    return program, jobs, train(program, jobs)
+
+
+def test_a_broken_trial_changes_no_bit_of_its_neighbours(diverging):
+    program, jobs, outcome = diverging
+    whole = [job for job in jobs if len(outcome.steps[job.trial]) == 20]
     assert len(whole) >= 6
-    alone, _ = train(program, study, whole)
-    assert all(alone[t.trial] == curves[t.trial] for t in whole)
+    assert len(jobs) - len(whole) >= 6
+    alone = train(program, whole)
+    assert all(alone.curves[j.trial] == outcome.curves[j.trial] for j in whole)
 
 
-def test_only_finite_losses_of_a_broken_trial_are_kept():
-    study = small.diverging_study()
-    group, trials = group_and_trials(study, "tanh")
-    program = Program(group, Layout(2, 1, 4))
-    program.compile()
-    curves, _ = train(program, study, trials)
-    assert all(np.isfinite(curve).all() for curve in curves.values())
+def test_only_finite_losses_of_a_broken_trial_are_kept(diverging):
+    _, _, outcome = diverging
+    assert all(np.isfinite(outcome.losses(trial)).all() for trial in outcome.steps)

@@ -8,18 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import small
+from training import compiled, group_and_trials, jobs_of, same_states, train
 
 import tuner
 from tuner.lanes.alone import train_alone
 from tuner.lanes.calibration import fastest
 from tuner.lanes.compilations import compilations
-from tuner.lanes.engine import Engine
 from tuner.lanes.feed import Feed, Piece, check, data_key, read, segment_calls
 from tuner.lanes.layout import Layout
-from tuner.lanes.program import Program
 from tuner.lanes.trial import trial_key
-from tuner.rounds.groups import make_group, make_job
-from tuner.rounds.trials import planned
 
 ROWS = [(small.PIXELS[i], small.LABELS[i]) for i in range(600)]
 LAYOUT = Layout(2, 1, 2)
@@ -50,27 +47,8 @@ def study_of(train, **changes):
     return small.study(task=task, rounds=rounds, **changes)
 
 
-def trials_of(study):
-    mine = [t for t in planned(study, 1) if t.hyperparams["activation"] == "relu"]
-    return make_group(study, mine[0]), mine
-
-
-def train(program, study, trials):
-    """The curves and last states of trials, and the engine that trained them."""
-    engine = Engine(program)
-    engine.submit([make_job(study, t, start_step=0, trained=None) for t in trials])
-    curves, states = {t.trial: [] for t in trials}, {}
-    while engine.busy:
-        segment = engine.advance()
-        if segment is None:
-            continue
-        for i, trial in enumerate(segment.trials):
-            curves[trial] += [*segment.train["loss"][i]]
-            curves[trial] += [segment.valid["valid/loss"][i]] * int(segment.due[i])
-        for copied in segment.copied:
-            for i, trial in enumerate(copied.trials):
-                states[trial] = {n: a[i].tobytes() for n, a in copied.arrays.items()}
-    return curves, states, engine
+def group_of(study):
+    return group_and_trials(study, activation="relu")[0]
 
 
 @pytest.fixture(scope="module")
@@ -78,60 +56,68 @@ def study():
     return study_of(tuner.Source(Counting(), threads=3))
 
 
-@pytest.fixture(scope="module")
-def program(study):
-    program = Program(trials_of(study)[0], LAYOUT)
-    program.compile()
-    return program
+def fed(study):
+    """The study's program, compiled, and its jobs."""
+    program, trials = compiled(study, LAYOUT, activation="relu")
+    return program, jobs_of(study, trials)
 
 
 @pytest.fixture(scope="module")
-def together(program, study):
-    return train(program, study, trials_of(study)[1])
+def program_and_jobs(study):
+    return fed(study)
+
+
+@pytest.fixture(scope="module")
+def together(program_and_jobs):
+    return train(*program_and_jobs)
+
+
+def same(one, other):
+    """Whether all rows and states are, bit for bit."""
+    return one.curves == other.curves and same_states(one.states, other.states)
 
 
 # Laws
 
 
-def test_a_source_trains_as_arrays_of_the_same_examples(study, together):
+def test_a_source_trains_as_arrays_of_the_same_examples(together):
     """Twenty steps of 48 of 600 examples: batches that straddle epochs among them."""
-    arrays = study_of(small.TRAIN)
-    group, trials = trials_of(arrays)
-    program = Program(group, LAYOUT)
-    program.compile()
-    curves, states, _ = train(program, arrays, trials)
-    assert len(curves) == 6
-    assert together[:2] == (curves, states)
+    arrays = train(*fed(study_of(small.TRAIN)))
+    assert len(arrays.curves) == 6
+    assert same(together, arrays)
 
 
 def test_a_fed_trial_is_the_same_bits_whoever_its_neighbours_are(
-    program, study, together
+    program_and_jobs, together
 ):
     """Six trials on four lanes, augmented by their own keys: two wait for a lane."""
-    for trial in trials_of(study)[1][::-2]:
-        curves, states, _ = train(program, study, [trial])
-        assert curves[trial.trial] == together[0][trial.trial]
-        assert states[trial.trial] == together[1][trial.trial]
+    program, jobs = program_and_jobs
+    for job in jobs[::-2]:
+        alone = train(program, [job])
+        assert alone.curves[job.trial] == together.curves[job.trial]
+        mine = {key: s for key, s in together.states.items() if key[0] == job.trial}
+        assert same_states(alone.states, mine)
 
 
-def test_the_order_of_fed_trials_changes_no_bit(program, study, together):
-    backward = train(program, study, trials_of(study)[1][::-1])
-    assert backward[:2] == together[:2]
+def test_the_order_of_fed_trials_changes_no_bit(program_and_jobs, together):
+    program, jobs = program_and_jobs
+    assert same(train(program, jobs[::-1]), together)
 
 
-def test_one_program_serves_all_fed_trials(program, study, together):
+def test_one_program_serves_all_fed_trials(program_and_jobs, together):
+    program, jobs = program_and_jobs
     before = compilations()
-    train(program, study, trials_of(study)[1][::-1])
+    train(program, jobs[::-1])
     assert compilations() == before
     assert program.traces["advance"] == 1
 
 
-def test_alone_a_trial_reads_the_same_batches(study, together):
-    group, trials = trials_of(study)
-    job = make_job(study, trials[0], start_step=0, trained=None)
-    losses = [metrics["loss"] for _, metrics, _ in train_alone(group, job, steps=5)]
+def test_alone_a_trial_reads_the_same_batches(study, program_and_jobs, together):
+    job = program_and_jobs[1][0]
+    alone = train_alone(group_of(study), job, steps=5)
+    losses = [metrics["loss"] for _, metrics, _ in alone]
     # Lanes are a vmap of two: sums in another order, five steps of it.
-    np.testing.assert_allclose(losses, together[0][trials[0].trial][:5], rtol=1e-4)
+    np.testing.assert_allclose(losses, together.losses(job.trial)[:5], rtol=1e-4)
 
 
 # What is read
@@ -140,17 +126,14 @@ def test_alone_a_trial_reads_the_same_batches(study, together):
 def test_each_example_is_read_once_for_each_time_it_is_trained_on():
     """Nothing breaks, so all that is read ahead is used: 6 trials, 20 steps of 48."""
     dataset = Counting()
-    study = study_of(tuner.Source(dataset))
-    group, trials = trials_of(study)
-    program = Program(group, LAYOUT)
-    program.compile()
+    program, jobs = fed(study_of(tuner.Source(dataset)))
     dataset.readings.clear()
-    train(program, study, trials)
+    train(program, jobs)
     assert len(dataset.readings) == 6 * 20 * 48
 
 
 def test_the_key_of_a_trials_data_is_that_of_the_lanes(study):
-    group, trials = trials_of(study)
+    group, trials = group_and_trials(study, activation="relu")
     numbers = jnp.array(trials[0].numbers, jnp.uint32)
     key = jax.random.fold_in(trial_key(group.data, numbers), 1)
     expected = tuple(jax.random.key_data(key).tolist())
@@ -175,32 +158,28 @@ CALLS = [
 @pytest.mark.parametrize(("room", "starts", "calls"), CALLS)
 def test_a_segment_takes_as_many_calls_as_its_batches_need_room(room, starts, calls):
     study = study_of(tuner.Source(ROWS, buffer_bytes=room * TICK))
-    group = dataclasses.replace(trials_of(study)[0], start_ticks=starts)
+    group = dataclasses.replace(group_of(study), start_ticks=starts)
     assert segment_calls(group, LAYOUT) == calls
 
 
 def test_batches_that_do_not_fit_into_the_buffer_are_refused():
     study = study_of(tuner.Source(ROWS, buffer_bytes=TICK))
-    check(trials_of(study)[0], LAYOUT)
+    check(group_of(study), LAYOUT)
     study.task.train.buffer_bytes = TICK - 1
     rule = (
         "but 3 x 4 lanes x 48 examples of 260 bytes are 149,760 "
         "(buffer_bytes=149,759): let examples be smaller"
     )
     with pytest.raises(ValueError, match=re.escape(rule)):
-        check(trials_of(study)[0], LAYOUT)
+        check(group_of(study), LAYOUT)
 
 
 def test_however_many_calls_a_segment_takes_the_bits_are_the_same(together):
-    study = study_of(tuner.Source(ROWS, buffer_bytes=TICK))
-    group, trials = trials_of(study)
-    program = Program(group, LAYOUT)
-    program.compile()
-    assert train(program, study, trials)[:2] == together[:2]
+    assert same(train(*fed(study_of(tuner.Source(ROWS, buffer_bytes=TICK)))), together)
 
 
-def test_a_layout_is_measured_without_reading(program, study):
-    jobs = [make_job(study, t, start_step=0, trained=None) for t in trials_of(study)[1]]
+def test_a_layout_is_measured_without_reading(program_and_jobs, study):
+    program, jobs = program_and_jobs
     dataset = study.task.train.dataset
     dataset.readings.clear()
     chosen, measured = fastest(program, jobs)
@@ -214,7 +193,7 @@ def test_a_layout_is_measured_without_reading(program, study):
 
 @pytest.fixture
 def feed(study):
-    return Feed(trials_of(study)[0], lanes=3)
+    return Feed(group_of(study), lanes=3)
 
 
 def never():
@@ -224,7 +203,7 @@ def never():
 def test_the_batches_of_a_call_lie_in_their_lanes(study, feed):
     first, second = Piece((0, 1, 0), 10, 5), Piece((1, 1, 0), 0, 5)
     pixels, labels = feed.take({2: first, 0: second}, never)
-    group = trials_of(study)[0]
+    group = group_of(study)
     for lane, piece in ((2, first), (0, second)):
         expected = read(group, piece)
         np.testing.assert_array_equal(pixels[lane], expected[0])
@@ -236,7 +215,7 @@ def test_the_batches_of_a_call_lie_in_their_lanes(study, feed):
 def test_two_lanes_may_see_the_same(study, feed):
     piece = Piece((0, 1, 0), 10, 5)
     pixels, _ = feed.take({2: piece, 0: piece}, never)
-    expected = read(trials_of(study)[0], piece)[0]
+    expected = read(group_of(study), piece)[0]
     np.testing.assert_array_equal(pixels[0], expected)
     np.testing.assert_array_equal(pixels[2], expected)
 
@@ -257,7 +236,7 @@ def test_an_example_that_cannot_be_read_stops_the_call():
             return ROWS[place]
 
     source = tuner.Source(Broken(), retries=0)
-    feed = Feed(trials_of(study_of(source))[0], lanes=1)
+    feed = Feed(group_of(study_of(source)), lanes=1)
     with pytest.raises(OSError, match="example 300 of Broken could not be read in 1"):
         feed.take({0: Piece((0, 0, 0), 0, 13)}, never)  # 13 steps of 48: an epoch
 

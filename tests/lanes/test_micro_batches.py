@@ -5,13 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 import small
+from training import Outcome, compiled, group_and_trials, jobs_of, train
 
 import tuner
+from tuner.lanes.alone import train_alone
 from tuner.lanes.engine import Engine
 from tuner.lanes.layout import Layout
 from tuner.lanes.program import Program
 from tuner.lanes.trial import check_parts
-from tuner.rounds.groups import make_group, make_job
+from tuner.rounds.groups import make_job
 from tuner.rounds.trials import planned
 
 SIZES = (16, 32, 64)
@@ -49,113 +51,98 @@ def study(**changes):
     )
 
 
-def curves(program, declared, trials):
-    """Losses of the steps and errors of the evaluations, by trial."""
-    engine = Engine(program)
-    engine.submit([make_job(declared, t, start_step=0, trained=None) for t in trials])
-    losses = {t.trial: [] for t in trials}
-    steps = {t.trial: [] for t in trials}
-    errors = {t.trial: [] for t in trials}
-    ended = {}
-    while engine.busy:
-        if (called := engine.advance()) is None:
-            continue
-        for i, trial in enumerate(called.trials.tolist()):
-            losses[trial] += called.train["loss"][i, called.kept[i]].tolist()
-            steps[trial] += called.step[i, called.kept[i]].tolist()
-            if called.due[i]:
-                errors[trial].append(float(called.valid["valid/error"][i]))
-        for copied in (c for c in called.copied if c.what == "end"):
-            for i, trial in enumerate(copied.trials):
-                ended[trial] = {n: a[i] for n, a in copied.arrays.items()}
-    return losses, steps, errors, ended
+@dataclasses.dataclass
+class Mixed:
+    """Nine trials of three sizes that trained together."""
 
-
-def compiled(declared, layout):
-    trials = list(planned(declared, 1))
-    program = Program(make_group(declared, trials[0]), layout)
-    program.compile()
-    return program, trials
+    declared: tuner.Study
+    program: Program
+    trials: list
+    jobs: list
+    outcome: Outcome
 
 
 @pytest.fixture(scope="module")
 def mixed():
     declared = study(batch_size="traced")
     program, trials = compiled(declared, Layout(2, 2, 2))
-    return declared, program, trials, curves(program, declared, trials)
+    jobs = jobs_of(declared, trials)
+    return Mixed(declared, program, trials, jobs, train(program, jobs))
 
 
 def test_sizes_share_one_program_and_all_make_their_steps(mixed):
-    declared, program, trials, (losses, steps, errors, _) = mixed
-    assert {t.hyperparams["batch_size"] for t in trials} == set(SIZES)
-    assert declared.micro_batch_size == 16
-    assert program.traces["advance"] == 1
-    for trial in trials:
-        assert steps[trial.trial] == list(range(1, 21))
-        assert len(losses[trial.trial]) == 20
-        assert len(errors[trial.trial]) == 4
+    assert {t.hyperparams["batch_size"] for t in mixed.trials} == set(SIZES)
+    assert mixed.declared.micro_batch_size == 16
+    assert mixed.program.traces["advance"] == 1
+    for trial, steps in mixed.outcome.steps.items():
+        assert steps == list(range(1, 21))
+        assert len(mixed.outcome.valid[trial]) == 4
 
 
 def test_a_trial_is_the_same_bits_among_batches_of_other_sizes(mixed):
-    declared, program, trials, together = mixed
-    for trial in trials[:4]:
-        alone = curves(program, declared, [trial])
-        for of_all, of_one in zip(together[:3], alone[:3], strict=True):
-            assert of_one[trial.trial] == of_all[trial.trial]
+    for job in mixed.jobs[:4]:
+        alone = train(mixed.program, [job])
+        assert alone.curves[job.trial] == mixed.outcome.curves[job.trial]
 
 
-def test_the_state_beside_the_parameters_sees_the_whole_batch(mixed):
-    """Each update adds shares that sum to one, however many parts the batch has."""
-    *_, (_, _, _, ended) = mixed
-    for state in ended.values():
-        total = state["state.variables.extra"].sum()
-        assert total == pytest.approx(20, rel=1e-5)  # 20 sums of float32
+def agree_after_a_step(one, other):
+    """To rounding, after one step from one state: the sums are in another order.
+
+    The second loss is that after one update. What classes the batches had depends on no
+    parameter, so all of its sum must agree: that of half a batch would not.
+    """
+    for trial, metrics in one.train.items():
+        theirs = other.train[trial]
+        for name, values in metrics.items():
+            np.testing.assert_allclose(values[:1], theirs[name][:1], rtol=2e-6)
+        np.testing.assert_allclose(metrics["loss"][:2], theirs["loss"][:2], rtol=2e-6)
+        classes, others = (
+            outcome.states[trial, "end"][1]["state.variables.extra"]
+            for outcome in (one, other)
+        )
+        np.testing.assert_allclose(classes, others, rtol=1e-5)  # twenty sums
 
 
-def test_a_step_in_parts_is_the_step_in_one_piece():
-    """To rounding, after one step from one state: the sums are in another order."""
-    whole = study(batch_size=64)
-    parted = study(batch_size=64, micro_batch_size=16)
-    results = []
-    for declared in (whole, parted):
-        program, trials = compiled(declared, Layout(1, 1, 2))
-        losses, _, _, _ = curves(program, declared, trials[:2])
-        results.append([losses[t.trial][:2] for t in trials[:2]])
-    # The second loss is that after one update; rounding is of float32.
-    np.testing.assert_allclose(results[0], results[1], rtol=2e-6)
+def trained(layout, **changes):
+    """Two trials at a batch size of 64, unless it is another."""
+    declared = study(**({"batch_size": 64} | changes))
+    program, trials = compiled(declared, layout)
+    return train(program, jobs_of(declared, trials[:2]))
 
 
-def test_devices_that_share_a_batch_make_the_step_of_one(mixed):
-    declared = study(batch_size=32)
-    results = []
-    for layout in (Layout(1, 1, 2), Layout(1, 1, 2, 2)):
-        program, trials = compiled(declared, layout)
-        losses, _, _, ended = curves(program, declared, trials[:2])
-        results.append([losses[t.trial][:2] for t in trials[:2]])
-        assert ended[0]["state.variables.extra"].sum() == pytest.approx(20, rel=1e-5)
-    np.testing.assert_allclose(results[0], results[1], rtol=2e-6)
+@pytest.fixture(scope="module")
+def whole():
+    return trained(Layout(1, 1, 2))
+
+
+def test_a_step_in_parts_is_the_step_in_one_piece(whole):
+    agree_after_a_step(whole, trained(Layout(1, 1, 2), micro_batch_size=16))
+
+
+def test_devices_that_share_a_batch_make_the_step_of_one(whole):
+    agree_after_a_step(whole, trained(Layout(1, 1, 2, 2)))
+
+
+def test_devices_that_share_micro_batches_make_the_step_of_one(whole):
+    agree_after_a_step(whole, trained(Layout(1, 1, 2, 2), micro_batch_size=32))
 
 
 def test_micro_batches_equal_a_trial_alone(mixed):
-    from tuner.lanes.alone import train_alone
-
-    declared, program, trials, (losses, *_) = mixed
-    job = make_job(declared, trials[1], start_step=0, trained=None)
-    alone = train_alone(program.group, job, steps=3)
+    job = mixed.jobs[1]
+    alone = train_alone(mixed.program.group, job, steps=3)
     # Lanes are a vmap of two: sums in another order, three steps of it.
     np.testing.assert_allclose(
         [metrics["loss"] for _, metrics, _ in alone],
-        losses[trials[1].trial][:3],
+        mixed.outcome.losses(job.trial)[:3],
         rtol=1e-5,
     )
 
 
 def test_a_run_goes_on_within_a_step(mixed):
     """A snapshot between two micro-batches of a step continues it."""
-    declared, program, trials, together = mixed
-    trial = next(t for t in trials if t.hyperparams["batch_size"] == 64)
-    engine = Engine(program)
-    engine.submit([make_job(declared, trial, start_step=0, trained=None)])
+    trial = next(t for t in mixed.trials if t.hyperparams["batch_size"] == 64)
+    engine = Engine(mixed.program)
+    engine.submit(jobs_of(mixed.declared, [trial]))
     losses, state = [], None
     while state is None:
         called = engine.advance(copy=True)
@@ -167,14 +154,10 @@ def test_a_run_goes_on_within_a_step(mixed):
             if row["pending.ticks"] > 0:
                 state, step = row, copied.steps[0]
     assert len(losses) == step
-    job = make_job(declared, trial, start_step=step, trained=state)
+    job = make_job(mixed.declared, trial, start_step=step, trained=state)
     assert job.start_tick == step * 4 + state["pending.ticks"]
-    again = Engine(program)
-    again.submit([job])
-    while again.busy:
-        if (called := again.advance()) is not None:
-            losses += called.train["loss"][0, called.kept[0]].tolist()
-    assert losses == together[0][trial.trial]
+    losses += train(mixed.program, [job]).losses(trial.trial)
+    assert losses == mixed.outcome.losses(trial.trial)
 
 
 REFUSED = [
@@ -198,19 +181,16 @@ def test_a_range_of_sizes_cannot_share_a_program():
 
 
 def test_batches_that_do_not_divide_are_not_split():
-    declared = study(batch_size=25)
-    group = make_group(declared, next(iter(planned(declared, 1))))
+    group, _ = group_and_trials(study(batch_size=25))
     check_parts(group, Layout(1, 1, 2))
     with pytest.raises(ValueError, match=r"must divide .* \(parts=2, examples=25\)"):
         check_parts(group, Layout(1, 1, 2, 2))
 
 
 def test_a_task_that_takes_no_parts_is_not_split():
-    declared = study(batch_size=32)
-    group = make_group(declared, next(iter(planned(declared, 1))))
-    whole = dataclasses.replace(group, task=Whole())
+    group, _ = group_and_trials(study(batch_size=32))
     with pytest.raises(ValueError, match="Whole takes no parts of batches"):
-        check_parts(whole, Layout(1, 1, 2, 2))
+        check_parts(dataclasses.replace(group, task=Whole()), Layout(1, 1, 2, 2))
 
 
 class Whole(tuner.Task):
@@ -240,35 +220,23 @@ def rates(trial, horizon):
 
 def test_horizons_schedules_and_sizes_mix_in_one_program(mixed):
     """128 of them fill their lanes to nine tenths, the tail included."""
-    declared, program, _, _ = mixed
     many = dataclasses.replace(
-        declared, rounds=[tuner.Round(trials=128, max_train_steps=20)]
+        mixed.declared, rounds=[tuner.Round(trials=128, max_train_steps=20)]
     )
-    horizons = np.random.default_rng(0).choice([5, 10, 15, 20], 128)
+    trials = list(planned(many, 1))
+    horizons = np.random.default_rng(0).choice([5, 10, 15, 20], 128).tolist()
     jobs = [
         dataclasses.replace(
-            make_job(many, trial, start_step=0, trained=None),
-            rates={"learning_rate": rates(trial, int(horizon))},
-            branch_step=None,
+            job, rates={"learning_rate": rates(trial, horizon)}, branch_step=None
         )
-        for trial, horizon in zip(planned(many, 1), horizons, strict=True)
+        for job, trial, horizon in zip(
+            jobs_of(many, trials), trials, horizons, strict=True
+        )
     ]
-    engine, losses = trained(program, jobs)
-    assert program.traces["advance"] == 1
-    assert {j.trial: len(losses[j.trial]) for j in jobs} == {
-        j.trial: j.horizon for j in jobs
-    }
-    assert engine.lane_calls > 0.9 * engine.slot_calls
+    outcome = train(mixed.program, jobs)
+    assert mixed.program.traces["advance"] == 1
+    assert [len(outcome.steps[job.trial]) for job in jobs] == horizons
+    assert outcome.engine.lane_calls > 0.9 * outcome.engine.slot_calls
     for job in jobs[::16]:
-        assert trained(program, [job])[1] == {job.trial: losses[job.trial]}
-
-
-def trained(program, jobs):
-    """The engine that trained jobs, and the losses of each."""
-    engine, losses = Engine(program), {job.trial: [] for job in jobs}
-    engine.submit(jobs)
-    while engine.busy:
-        if (called := engine.advance()) is not None:
-            for i, trial in enumerate(called.trials.tolist()):
-                losses[trial] += called.train["loss"][i, called.kept[i]].tolist()
-    return engine, losses
+        alone = train(mixed.program, [job])
+        assert alone.curves[job.trial] == outcome.curves[job.trial]

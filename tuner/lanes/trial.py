@@ -165,8 +165,9 @@ def _nothing_pending(group, data, key, lane, state):
     if not group.accumulates:
         return None
     rates = dict.fromkeys(group.scheduled, jnp.float32(0))
+    whole = dataclasses.replace(group, parts=1)  # a part of the examples adds as much
     types = jax.eval_shape(
-        lambda examples: contribute(group, data, key, lane, state, rates, examples),
+        lambda examples: contribute(whole, data, key, lane, state, rates, examples),
         group.examples_type,
     )
     return Pending(
