@@ -22,7 +22,6 @@ from benchmarks.workloads import EVAL_EVERY, load
 from tuner.lanes.layout import Layout
 from tuner.rounds.definition import definition
 from tuner.rounds.preflight import Plan, preflight
-from tuner.rounds.recorder import schemas
 from tuner.rounds.trials import Trial, canonical
 from tuner.store.ledger import TrialRow
 from tuner.store.writer import Commit, Writer
@@ -61,11 +60,11 @@ def write_run(directory: Path, trials: int, steps: int) -> None:
     """A complete run, as if it had been trained."""
     study = make_study(load("mlp"), trials, steps)
     plan = preflight(study)
-    train, valid = schemas(plan.scheduled, plan.train, plan.valid)
+    train, valid = plan.schemas
     planned = plan.rounds[0]
     with Writer(directory) as writer:
-        layouts = dict.fromkeys(plan.groups, Layout(2, 8, 4))
-        writer.write_definition(definition(study, layouts, {}))
+        layouts = dict.fromkeys(plan.groups, str(Layout(2, 8, 4)))
+        writer.write_definition(definition(study, {}) | {"layouts": layouts})
         writer.fix_schemas(train, valid)
         for first in range(0, trials, PART):
             some = planned[first : first + PART]
