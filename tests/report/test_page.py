@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from playwright import sync_api
 
 from tuner.report.page import write_report
 
@@ -145,7 +146,6 @@ def test_writing_it_imports_no_jax(trials, make_run):
 def browser():
     if not shutil.which(CHROMIUM):
         pytest.skip(f"drawing needs a browser, but there is no {CHROMIUM}")
-    sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox"]
@@ -188,10 +188,10 @@ def test_every_figure_is_drawn_and_nothing_is_asked_for(trials, make_run, opened
 @pytest.mark.slow
 def test_figures_follow_the_hour(trials, make_run, opened):
     tab, *_ = opened(write_report(make_run(trials)), color_scheme="light")
-    stroke = "document.querySelector('.js-line').style.stroke"
-    assert tab.evaluate(stroke) == "rgb(11, 102, 176)"
+    line = tab.locator(".js-line").first
+    sync_api.expect(line).to_have_css("stroke", "rgb(11, 102, 176)")
     tab.emulate_media(color_scheme="dark")
-    tab.wait_for_function(f"{stroke} === 'rgb(61, 155, 224)'")
+    sync_api.expect(line).to_have_css("stroke", "rgb(61, 155, 224)")
     background = "getComputedStyle(document.documentElement).backgroundColor"
     assert tab.evaluate(background) == "rgb(22, 24, 28)"
 
