@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
+from jax.extend.core import Jaxpr, jaxpr_as_fun
 
 from tuner.lanes.abstract import types_of
-from tuner.lanes.jaxprs import inside
+from tuner.lanes.jaxprs import Closed, inside
 from tuner.lanes.state import KEYS, LaneState, as_keys
 from tuner.lanes.trial import Group, contribute, evaluate, step, step_key, update
 
@@ -90,7 +90,7 @@ def flops(function: Callable, *types: Any) -> float:
     return _flops(jax.jit(function).trace(*types).jaxpr)
 
 
-def _flops(closed: ClosedJaxpr) -> float:
+def _flops(closed: Closed) -> float:
     """As XLA counts, and then the passes of each loop that it has left out."""
     total = _loops_once(closed)
     for length, body in _loops(closed.jaxpr):
@@ -98,13 +98,13 @@ def _flops(closed: ClosedJaxpr) -> float:
     return total
 
 
-def _loops_once(closed: ClosedJaxpr) -> float:
+def _loops_once(closed: Closed) -> float:
     types = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in closed.in_avals]
     lowered = jax.jit(jaxpr_as_fun(closed)).lower(*types)
     return (lowered.cost_analysis() or {}).get("flops", 0.0)
 
 
-def _loops(jaxpr: Jaxpr) -> Iterator[tuple[int, ClosedJaxpr]]:
+def _loops(jaxpr: Jaxpr) -> Iterator[tuple[int, Closed]]:
     """The outermost loops of known length, wherever they are called from."""
     for equation in jaxpr.eqns:
         if equation.primitive.name == "scan":

@@ -10,16 +10,16 @@ import functools
 from types import ModuleType
 
 import jax
-from jax.extend.core import ClosedJaxpr, Jaxpr, Primitive
+from jax.extend.core import Jaxpr, Primitive
 from jax.interpreters import mlir
 
 from tuner.lanes import convolutions, products
-from tuner.lanes.jaxprs import inside
+from tuner.lanes.jaxprs import Closed, inside
 
 RULES = (convolutions, products)
 
 
-def speed_up(program: ClosedJaxpr) -> str:
+def speed_up(program: Closed) -> str:
     """Register the rules for a program that is about to be lowered.
 
     Returns:

@@ -8,7 +8,7 @@ bytes are an upper estimate, good for telling that there is room to spare.
 import math
 from typing import Any
 
-from jax.extend.core import ClosedJaxpr, Jaxpr, Var
+from jax.extend.core import Jaxpr, Var
 
 from tuner.lanes.jaxprs import inside
 
@@ -19,8 +19,7 @@ def peak_bytes(jaxpr: Any) -> int:
     Args:
         jaxpr: what `jax.make_jaxpr` returns; loops need what one turn needs.
     """
-    if isinstance(jaxpr, ClosedJaxpr):
-        jaxpr = jaxpr.jaxpr
+    jaxpr = getattr(jaxpr, "jaxpr", jaxpr)
     last_use = _last_uses(jaxpr)
     alive: dict[Var, int] = {}
     most = 0
