@@ -11,7 +11,8 @@ from typing import Any
 import polars as pl
 
 from tuner.analysis.curves import with_lineage
-from tuner.analysis.findings import Finding, findings
+from tuner.analysis.finding import Finding
+from tuner.analysis.findings import findings
 from tuner.analysis.ranking import best_first, rank, with_ties
 from tuner.store.definition import NAME
 from tuner.store.reader import (
@@ -142,7 +143,12 @@ class Run:
 
     def findings(self) -> list[Finding]:
         """What the run says about itself that its reader should act upon."""
-        return findings(self._with_ties(), self.definition)
+        return findings(
+            self._with_ties(),
+            self.definition,
+            self.metrics("valid", lineage=True),
+            self.metrics("train", lineage=True),
+        )
 
     def restore(self, trial: int, what: str = "best", *, like: Any = None) -> Any:
         """A state of a trial: of its best evaluation, its last, or its branch step.

@@ -10,7 +10,7 @@ from tuner.analysis.curves import (
     roots,
     with_lineage,
 )
-from tuner.analysis.findings import Finding
+from tuner.analysis.finding import Finding
 from tuner.analysis.phases import decay_begins
 from tuner.analysis.promoted import compare_with_parents
 from tuner.analysis.ranking import best_first, rank, select, with_ties

@@ -1,44 +1,32 @@
-"""Findings: what a run says about itself that its reader should act upon.
-
-Each names the rule of the Deep Learning Tuning Playbook that it comes from.
-"""
+"""All findings of a run, gathered from the parts of the analysis."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from tuner.analysis.boundary import BEST, edges
+from tuner.analysis.finding import Finding
 from tuner.analysis.ranking import BROKEN
 
 FEWEST_EVALUATIONS = 20
 LARGE_SHARE = 0.25  # of the trials that broke
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something to act upon.
-
-    Attributes:
-        id: the playbook's rule, such as "C1".
-        subject: what it is about: a hyperparameter, a round, the trials.
-        text: what was found, with its numbers.
-        remedy: what to do about it.
-    """
-
-    id: str
-    subject: str
-    text: str
-    remedy: str
-
-
-def findings(trials: pl.DataFrame, definition: Mapping[str, Any]) -> list[Finding]:
+def findings(
+    trials: pl.DataFrame,
+    definition: Mapping[str, Any],
+    evaluations: pl.DataFrame | None = None,
+    updates: pl.DataFrame | None = None,
+) -> list[Finding]:
     """All findings of a run, those that question its answer first.
 
     Args:
         trials: the run's, with `tie`, the loss at their best step.
         definition: what `study.json` says.
+        evaluations: whole curves of evaluations; without them nothing is said that
+            needs them.
+        updates: whole curves of steps, likewise.
     """
     study = definition["study"]
     return [

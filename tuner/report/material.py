@@ -11,7 +11,8 @@ import polars as pl
 
 from tuner.analysis.comparison import compare_combinations
 from tuner.analysis.curves import roots, with_lineage
-from tuner.analysis.findings import Finding, findings
+from tuner.analysis.finding import Finding
+from tuner.analysis.findings import findings
 from tuner.analysis.phases import decay_begins
 from tuner.analysis.promoted import compare_with_parents
 from tuner.analysis.ranking import best_first, with_ties
@@ -150,7 +151,9 @@ class Material:
     @cached_property
     def findings(self) -> list[Finding]:
         """What the run says about itself."""
-        return findings(self.trials, self.definition)
+        return findings(
+            self.trials, self.definition, self.evaluations, self.all_updates
+        )
 
     @cached_property
     def form(self) -> str:
@@ -185,6 +188,11 @@ class Material:
             Family(self._series_of(leader, i), trials.filter(root=leader["root"]))
             for i, leader in enumerate(leaders.iter_rows(named=True))
         ]
+
+    @cached_property
+    def all_updates(self) -> pl.DataFrame:
+        """The steps of all trials from step 1 on."""
+        return with_lineage(self.updates, self.trials)
 
     def whole_updates(self, trials: pl.DataFrame) -> pl.DataFrame:
         """The steps of trials from step 1 on, their ancestors' among them."""

@@ -1,0 +1,20 @@
+"""A finding: what a run says about itself that its reader should act upon."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to act upon.
+
+    Attributes:
+        id: the rule of the Deep Learning Tuning Playbook it comes from, such as "C1".
+        subject: what it is about: a hyperparameter, a round, the trials.
+        text: what was found, with its numbers.
+        remedy: what to do about it.
+    """
+
+    id: str
+    subject: str
+    text: str
+    remedy: str
