@@ -1,12 +1,13 @@
 """Traced programs, and what they call: the loops, branches and functions inside."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 from jax.extend.core import Jaxpr, JaxprEqn
 
 
+@runtime_checkable
 class Closed(Protocol):
     """A traced function with its constants; in newer versions of JAX, any `Jaxpr`."""
 
