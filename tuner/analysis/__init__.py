@@ -2,6 +2,7 @@
 
 from tuner.analysis.boundary import Edge, edges
 from tuner.analysis.comparison import compare_combinations
+from tuner.analysis.compute_bound import Verdict, compute_bound
 from tuner.analysis.curves import (
     best_so_far,
     best_steps,
@@ -10,20 +11,33 @@ from tuner.analysis.curves import (
     roots,
     with_lineage,
 )
+from tuner.analysis.evidence import Evidence
 from tuner.analysis.finding import Finding
 from tuner.analysis.phases import decay_begins
 from tuner.analysis.promoted import compare_with_parents
 from tuner.analysis.ranking import best_first, rank, select, with_ties
+from tuner.analysis.shares import (
+    HorizonAdvice,
+    advise,
+    best_shares,
+    share_histogram,
+)
 from tuner.analysis.thinning import thin
 
 __all__ = [
     "Edge",
+    "Evidence",
     "Finding",
+    "HorizonAdvice",
+    "Verdict",
+    "advise",
     "best_first",
+    "best_shares",
     "best_so_far",
     "best_steps",
     "compare_combinations",
     "compare_with_parents",
+    "compute_bound",
     "decay_begins",
     "edges",
     "mean_by_stretch",
@@ -31,6 +45,7 @@ __all__ = [
     "rank",
     "roots",
     "select",
+    "share_histogram",
     "thin",
     "with_lineage",
     "with_ties",

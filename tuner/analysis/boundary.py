@@ -18,6 +18,7 @@ OUTER = 0.2  # of the range, on its own scale
 BEST = 5
 CROWD = 4  # of the best
 FEWEST = 2 * BEST  # results without which being among the best says little
+RATES = ("learning_rate", "lr")
 
 
 @dataclass(frozen=True)
@@ -88,3 +89,20 @@ def _crowd(trials: pl.DataFrame, maximize: bool) -> int:
     broken = beyond.filter(pl.col("status").is_in(BROKEN))
     is_cliff = broken.height > 0 and 2 * broken.height >= beyond.height
     return 0 if is_cliff else near.height
+
+
+def edges_of_rates(
+    trials: pl.DataFrame, space: Mapping[str, Any], *, maximize: bool = False
+) -> list[str]:
+    """The learning rates whose best values lie on the edge of their range.
+
+    A learning rate is a hyperparameter that is called `learning_rate` or `lr`, on its
+    own or under a choice.
+
+    Args:
+        trials: as in `edges`.
+        space: likewise.
+        maximize: likewise.
+    """
+    found = edges(trials, space, maximize=maximize)
+    return [edge.name for edge in found if edge.name.split(".")[-1] in RATES]

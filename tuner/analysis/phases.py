@@ -3,6 +3,7 @@
 import polars as pl
 
 RATE = "learning_rate"
+HIGH = 0.5  # of the peak
 
 
 def decay_begins(curves: pl.DataFrame) -> pl.DataFrame:
@@ -20,4 +21,23 @@ def decay_begins(curves: pl.DataFrame) -> pl.DataFrame:
     at_peak = pl.col("step").filter(pl.col(RATE) == peak).max()
     return curves.group_by("trial", maintain_order=True).agg(
         decay_step=pl.when(at_peak < last).then(at_peak)
+    )
+
+
+def annealing(curves: pl.DataFrame) -> pl.DataFrame:
+    """Until when every trial's rate was high, and whether it then decayed.
+
+    High is at least half of the peak: below that a curve flattens by itself.
+
+    Args:
+        curves: as in `decay_begins`.
+
+    Returns:
+        Columns `trial`, `peak`, `high_step` (the last step at a high rate) and
+        `annealed` (whether the last step is at a lower one).
+    """
+    peak, last = pl.col(RATE).max(), pl.col("step").max()
+    high = pl.col("step").filter(pl.col(RATE) >= HIGH * peak).max()
+    return curves.group_by("trial", maintain_order=True).agg(
+        peak=peak, high_step=high, annealed=high < last
     )
