@@ -89,8 +89,8 @@ study = tuner.Study(
     space=tuner.Space(
         activation=Choice("relu", "gelu", "tanh", role="scientific"),
         learning_rate=Float(1e-4, 1e-1, log=True),
-        weight_decay=Float(1e-6, 1e-1, log=True),
-        warmup_steps=Int(0, 100),
+        weight_decay=Float(1e-6, 1e-1, log=True, off=0.0, kind="regularization"),
+        warmup_steps=Int(0, 100, kind="warm-up"),
         b2=0.999,
     ),
     task=tuner.SupervisedTask(

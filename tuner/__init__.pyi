@@ -6,6 +6,7 @@ from .report.page import write_report as write_report
 from .rounds.budget import Budget as Budget
 from .rounds.runner import promote as promote
 from .rounds.runner import run as run
+from .rounds.steps import find_steps as find_steps
 from .runs import Run as Run
 from .runs import open_run as open_run
 from .study import flax as flax

@@ -13,6 +13,7 @@ from tuner.analysis.curves import (
 )
 from tuner.analysis.evidence import Evidence
 from tuner.analysis.finding import Finding
+from tuner.analysis.fitting import Fastest, fastest, first_fits, steps_by_rate
 from tuner.analysis.phases import decay_begins
 from tuner.analysis.promoted import compare_with_parents
 from tuner.analysis.ranking import best_first, rank, select, with_ties
@@ -27,6 +28,7 @@ from tuner.analysis.thinning import thin
 __all__ = [
     "Edge",
     "Evidence",
+    "Fastest",
     "Finding",
     "HorizonAdvice",
     "Verdict",
@@ -40,12 +42,15 @@ __all__ = [
     "compute_bound",
     "decay_begins",
     "edges",
+    "fastest",
+    "first_fits",
     "mean_by_stretch",
     "own_curves",
     "rank",
     "roots",
     "select",
     "share_histogram",
+    "steps_by_rate",
     "thin",
     "with_lineage",
     "with_ties",

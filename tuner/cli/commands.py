@@ -176,6 +176,107 @@ def try_(
 
 
 @app.command()
+def steps(
+    study: StudyFile,
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            "--dir",
+            metavar="DIR",
+            help="The study's run; all is kept in its folder steps/. runs/<name> if "
+            "not given.",
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Of the training set in evaluation mode, such as train/error; the "
+            "study's own error or accuracy if not given.",
+        ),
+    ] = None,
+    perfect: Annotated[
+        float | None,
+        typer.Option(
+            metavar="VALUE", help="Of the metric, where the set is fitted; 0, or 1."
+        ),
+    ] = None,
+    maximize: Annotated[
+        bool, typer.Option("--maximize", help="The metric is to be large.")
+    ] = False,
+    rate: Annotated[
+        str, typer.Option(metavar="NAME", help="The learning rate's, in the space.")
+    ] = "learning_rate",
+    low: Annotated[
+        float | None,
+        typer.Option(metavar="RATE", help="Lowest of the grid; the study's own."),
+    ] = None,
+    high: Annotated[
+        float | None,
+        typer.Option(metavar="RATE", help="Highest of the grid; the study's own."),
+    ] = None,
+    rates: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="How many; four a decade if not given."),
+    ] = None,
+    trials: Annotated[
+        int,
+        typer.Option(metavar="N", help="That look for a configuration which fits."),
+    ] = 16,
+    first_steps: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Their first horizon; that of round 1."),
+    ] = None,
+    max_steps: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Their last; 16 times the first."),
+    ] = None,
+    evaluations: Annotated[
+        int, typer.Option(metavar="N", help="Of a trial of the grid.")
+    ] = 50,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Instead of the study's.")
+    ] = None,
+    values: Values = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="2x8x4", help="Devices x chunks x width of every program."
+        ),
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="4GB", help="Most that a device may hold.")
+    ] = None,
+) -> None:
+    """Find out in how many steps the training set can be fitted, if it can."""
+    chosen = _load(study, seed=seed, values=values or ())
+    directory = directory or Path("runs", chosen.name)
+    found = tuner.find_steps(
+        chosen,
+        directory,
+        metric=tuner.Maximize(metric) if maximize and metric else metric,
+        perfect=perfect,
+        rate=rate,
+        low=low,
+        high=high,
+        rates=rates,
+        trials=trials,
+        first_steps=first_steps,
+        max_steps=max_steps,
+        evaluations=evaluations,
+        layout=layout,
+        memory=memory,
+    )
+    if found.verdict == "unfinished":
+        _leave(directory)
+
+    from tuner.cli.steps import print_steps
+    from tuner.cli.tables import make_console
+
+    print_steps(found, chosen, directory, sys.argv[1:], make_console())
+
+
+@app.command()
 def status(directory: RunDirectory) -> None:
     """Say where a run stands, whoever trains it."""
     from tuner.cli.texts import standing

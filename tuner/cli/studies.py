@@ -13,9 +13,8 @@ from typing import Any
 import jax
 
 from tuner.lanes.layout import num_cores
-from tuner.study.domains import Choice
 from tuner.study.names import unknown
-from tuner.study.space import Space
+from tuner.study.space import Space, fixed_to
 from tuner.study.study import Study
 
 
@@ -144,9 +143,5 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 
 def _fixed(space: Space, name: str, value: Any) -> Any:
-    """What a name becomes; a choice that opens a space keeps what the value opens."""
-    checked = space.check(name, value)
-    domain = space.domains.get(name)
-    if isinstance(domain, Choice) and isinstance(checked, str) and domain.spaces:
-        return Choice({checked: domain.spaces[checked]}, role=domain.role)
-    return checked
+    """What a name becomes."""
+    return fixed_to(space.domains.get(name), space.check(name, value))

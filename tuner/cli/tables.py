@@ -63,7 +63,7 @@ def print_runs(runs: Iterable[Run], console: Console) -> None:
     """Runs a row each."""
     names = ["directory", "name", "trials", "status", "best", "goal"]
     columns = zip(*(_described(run) for run in runs), strict=True)
-    console.print(_table(dict(zip(names, columns, strict=True))))
+    console.print(make_table(dict(zip(names, columns, strict=True))))
 
 
 def worse_children(compared: pl.DataFrame) -> str:
@@ -102,7 +102,7 @@ def _print_trials(
         before = {name: trials[name] for name in lead}
         values = {name: trials[f"hp.{name}"] for name in names}
         after = {"best step": trials["best_step"], metric: trials["best_objective"]}
-        return _table(before | values | after, title)
+        return make_table(before | values | after, title)
 
     shown = len(names)
     while shown and _width(table(names[:shown]), console) > console.width:
@@ -125,7 +125,7 @@ def _promoted(compared: pl.DataFrame) -> Table:
         "best": compared["child_best"],
         "difference": compared["difference"],
     }
-    return _table(columns, "Promoted trials")
+    return make_table(columns, "Promoted trials")
 
 
 def _described(run: Run) -> tuple[Any, ...]:
@@ -142,7 +142,7 @@ def _described(run: Run) -> tuple[Any, ...]:
     return directory, study["name"], trials, run.status, best, study["goal"]
 
 
-def _table(
+def make_table(
     columns: Mapping[str, Sequence[Any] | pl.Series], title: str | None = None
 ) -> Table:
     """A table of columns; numbers stand at the right."""

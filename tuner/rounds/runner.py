@@ -23,6 +23,7 @@ from tuner.rounds.recovery import OUT_OF_MEMORY, run_to_the_end
 from tuner.rounds.room import Room
 from tuner.rounds.session import Session
 from tuner.rounds.stopping import stop_on_signals
+from tuner.rounds.subject import longer_is_in_vain
 from tuner.runs import Run
 from tuner.store.definition import NAME
 from tuner.store.reader import read_definition, read_ledger
@@ -79,7 +80,7 @@ def run(
         layouts.decided()
         writer.fix_schemas(*plan.schemas)
         display = display or make_display(study, stop)
-        for hint in _hints(plan, is_new=not before):
+        for hint in _hints(plan, directory, is_new=not before):
             display.note(hint)
         session = Session(
             plan=plan,
@@ -174,12 +175,13 @@ def _define(
     writer.write_definition({**said, "layouts": texts, **happened})
 
 
-def _hints(plan: Plan, *, is_new: bool) -> Iterator[str]:
+def _hints(plan: Plan, directory: Path, *, is_new: bool) -> Iterator[str]:
     """What is worth knowing before anything begins."""
     if hint := idle_cores():
         yield hint
     if is_new and (warning := rules.warning(plan.study, plan.rounds[0])):
         yield warning
+    yield from longer_is_in_vain(plan.study, directory)
 
 
 def _check_layouts(plan: Plan, layouts: Layouts) -> None:

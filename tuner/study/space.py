@@ -186,6 +186,16 @@ def flat(space: SubSpace, prefix: str = "") -> Iterator[tuple[str, Any]]:
                 yield from flat(inner, f"{prefix}{key}.{branch}.")
 
 
+def fixed_to(entry: Domain | Value, value: Value) -> Any:
+    """What a name becomes when a value that its domain has checked is all that is left.
+
+    A choice that opens spaces keeps what the value opens.
+    """
+    if isinstance(entry, Choice) and isinstance(value, str) and entry.spaces:
+        return Choice({value: entry.spaces[value]}, role=entry.role)
+    return value
+
+
 def hangs_on(name: str) -> Iterator[tuple[str, str]]:
     """What must be chosen for a flat name to be active: `Choice` and value.
 

@@ -1,0 +1,146 @@
+"""`find_steps`, the playbook's D6, from the study to its verdict."""
+
+import dataclasses
+import json
+import shutil
+
+import fittable
+import polars as pl
+import pytest
+
+import tuner
+from tuner.lanes.compilations import compilations
+from tuner.rounds.display import Silent
+from tuner.rounds.subject import longer_is_in_vain
+from tuner.store import verdict
+
+LAYOUT, SHORT = fittable.LAYOUT, fittable.SHORT
+
+
+def find(study, directory, **options):
+    return tuner.find_steps(study, directory, layout=LAYOUT, **(SHORT | options))
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    return tmp_path_factory.mktemp("fittable")
+
+
+@pytest.fixture(scope="module")
+def found(directory):
+    return find(fittable.study(), directory)
+
+
+def test_d6_a_set_that_can_be_fitted_gets_an_answer(found):
+    fitted = found.rates.filter(outcome="fitted")
+    assert (found.verdict, found.fits, found.edge) == ("answer", True, "")
+    assert found.steps == fitted["steps"].min()
+    row = fitted.filter(learning_rate=found.learning_rate).row(0, named=True)
+    assert (row["steps"], row["best"], row["every"]) == (found.steps, 0.0, found.every)
+    assert 1e-3 < found.learning_rate < 1.0
+    assert f"is fitted perfectly (train/error 0) in {found.steps} steps" in found.text
+
+
+def test_d6_every_rate_of_the_grid_has_its_steps_or_more_than_it_was_given(found):
+    assert found.rates["learning_rate"].to_list() == pytest.approx(
+        [10 ** (n / 2 - 3) for n in range(7)]
+    )
+    unfitted = found.rates.filter(outcome="not fitted")
+    assert (unfitted["best"] > 0).all()
+    assert (unfitted["within"] >= found.steps).all()
+
+
+def test_d6_the_rates_are_constant_and_regularization_is_off(found, directory):
+    assert found.off == {"weight_decay": 0.0}
+    (folder, *_) = (directory / "steps").glob("grid-*")
+    run = tuner.open_run(folder)
+    used = run.metrics("train").group_by("trial").agg(pl.col("learning_rate").unique())
+    assert set(used["learning_rate"].list.len()) == {1}
+    assert run.trials["hp.weight_decay"].unique().to_list() == [0.0]
+
+
+def test_d6_a_trial_that_has_fitted_trains_no_further(found, directory):
+    (folder, *_) = (directory / "steps").glob("grid-*")
+    stopped = tuner.open_run(folder).trials.filter(status="stopped")
+    assert stopped.height
+    assert set(stopped["note"]) == {"stopped by Perfect"}
+
+
+def test_the_verdict_is_kept_with_its_evidence(found, directory):
+    kept = verdict.read(directory)
+    assert kept == json.loads(json.dumps(kept))
+    assert (kept["verdict"], kept["steps"]) == ("answer", found.steps)
+    assert kept["rates"] == found.rates.to_dicts()
+
+
+def test_the_same_call_again_trains_nothing(found, directory):
+    compiled = compilations()
+    again = find(fittable.study(), directory)
+    assert again.describe() == found.describe()
+    assert compilations() == compiled
+
+
+def test_d6_a_grid_cut_off_too_low_is_refused_and_the_next_one_gives_an_answer(
+    found, directory, tmp_path
+):
+    copy = shutil.copytree(directory, tmp_path / "copy")
+    low = find(fittable.study(), copy, low=1e-3, high=3e-3)
+    assert (low.verdict, low.fits) == ("refused", True)
+    assert "The grid to try next is from " in low.text
+    assert low.next_grid[1] > 3e-3
+    next_low, next_high = low.next_grid
+    assert next_low < low.configuration["learning_rate"] < next_high
+    wider = find(fittable.study(), copy, low=next_low, high=10 * next_high)
+    assert wider.verdict == "answer"
+    assert low.steps is None or wider.steps < low.steps
+
+
+def test_d6_contradicting_labels_cannot_be_fitted_and_rounds_are_the_recipe(tmp_path):
+    found = find(fittable.contradicting(), tmp_path)
+    assert (found.verdict, found.fits, found.steps) == ("not fitted", False, None)
+    assert found.closest[0] >= 0.5
+    assert "cannot be fitted: none of 4 trials reached train/error 0" in found.text
+    assert "Rounds are the recipe" in found.text
+    assert not list((tmp_path / "steps").glob("grid-*"))
+
+
+# What a run reads of it
+
+
+def test_longer_rounds_of_a_study_that_can_be_fitted_are_told_to_be_in_vain(
+    found, directory
+):
+    (line,) = longer_is_in_vain(fittable.study(), directory)
+    assert f"fitted within {found.steps} steps" in line
+    assert "round 2's 200 steps are unlikely to help" in line
+
+
+def test_nothing_is_said_of_rounds_that_are_no_longer(found, directory):
+    short = dataclasses.replace(fittable.study(), rounds=fittable.study().rounds[:1])
+    assert list(longer_is_in_vain(short, directory)) == []
+
+
+def test_nothing_is_said_to_a_study_of_other_data(found, directory):
+    other = fittable.study(task=fittable.contradicting().task)
+    assert list(longer_is_in_vain(other, directory)) == []
+
+
+def test_nothing_is_said_where_there_is_no_verdict(tmp_path):
+    assert list(longer_is_in_vain(fittable.study(), tmp_path)) == []
+
+
+class Noting(Silent):
+    """Remembers what is noted."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def test_a_run_says_so_and_goes_on(found, directory):
+    display = Noting()
+    run = tuner.run(fittable.study(), directory, layout=LAYOUT, display=display)
+    assert any("unlikely to help" in note for note in display.notes)
+    assert run.trials.filter(round=2)["status"].to_list() == ["complete"] * 2

@@ -1,0 +1,47 @@
+"""JSON files that end in a checksum of the rest, written durably."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tuner.store import durable
+
+
+def write(directory: Path, name: str, data: Mapping[str, Any]) -> None:
+    """Writes a file over an earlier one; its key `sha256` is ours.
+
+    Args:
+        directory: which has a folder `tmp`.
+        name: of the file.
+        data: what `json` can write.
+    """
+    sealed = {**data, "sha256": _sha256(data)}
+    durable.write_durably(directory, name, (_text(sealed) + "\n").encode())
+
+
+def read(directory: Path, name: str, lost: str) -> dict[str, Any]:
+    """Returns the data; raises DamagedError if they are not those written.
+
+    Args:
+        directory: where the file lies.
+        name: of the file.
+        lost: what cannot be read without it, for the message.
+    """
+    path = directory / name
+    try:
+        data = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise durable.DamagedError(path, f"is no sound JSON ({error})", lost) from error
+    if data.pop("sha256", None) != _sha256(data):
+        raise durable.DamagedError(path, "does not match its sha256", lost)
+    return data
+
+
+def _sha256(data: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_text(data).encode()).hexdigest()
+
+
+def _text(data: Mapping[str, Any]) -> str:
+    return json.dumps(dict(data), indent=2, allow_nan=False)
