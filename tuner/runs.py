@@ -143,6 +143,8 @@ class Run:
 
     def findings(self) -> list[Finding]:
         """What the run says about itself that its reader should act upon."""
+        if self.trials.is_empty():  # nor are there curves
+            return findings(self._with_ties(), self.definition)
         return findings(
             self._with_ties(),
             self.definition,

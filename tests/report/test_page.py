@@ -56,6 +56,7 @@ def test_its_parts_come_in_order(trials, make_run):
         "Findings",
         "The best trials",
         "What longer training gave",
+        "How long to train",
         "The objective against each hyperparameter",
         "The best trials, step by step",
         "Learning rates before and after extension",
@@ -68,6 +69,7 @@ def test_one_round_has_nothing_on_longer_training(trials, make_run):
     assert headings(text(make_run(trials[:3]))) == [
         "Findings",
         "The best trials",
+        "How long to train",
         "The objective against each hyperparameter",
         "The best trials, step by step",
         "How to reproduce it",
@@ -170,7 +172,7 @@ def opened(browser):
     return open_
 
 
-MARKS = ".scatterlayer .point, .scatterlayer .js-line"
+MARKS = ".barlayer .point, .scatterlayer .point, .scatterlayer .js-line"
 
 
 @pytest.mark.slow
@@ -179,7 +181,7 @@ def test_every_figure_is_drawn_and_nothing_is_asked_for(trials, make_run, opened
     tab, said, asked = opened(path)
     count = f"places => places.map(p => p.querySelectorAll('{MARKS}').length)"
     marks = tab.eval_on_selector_all("[data-figure]", count)
-    assert len(marks) == 2 + 3 + 2  # panels, curves, schedules
+    assert len(marks) == 2 + 2 + 3 + 2  # best steps, panels, curves, schedules
     assert all(marks)
     assert said == []
     assert asked == [path.as_uri()]

@@ -12,6 +12,12 @@ from tuner.analysis.curves import (
     with_lineage,
 )
 from tuner.analysis.evidence import Evidence
+from tuner.analysis.extended import (
+    Lint,
+    lint_extension,
+    lint_promoted,
+    seam_rates,
+)
 from tuner.analysis.finding import Finding
 from tuner.analysis.fitting import Fastest, fastest, first_fits, steps_by_rate
 from tuner.analysis.phases import decay_begins
@@ -23,6 +29,7 @@ from tuner.analysis.shares import (
     best_shares,
     share_histogram,
 )
+from tuner.analysis.steps import StepsKnown, steps_known
 from tuner.analysis.thinning import thin
 
 __all__ = [
@@ -31,6 +38,8 @@ __all__ = [
     "Fastest",
     "Finding",
     "HorizonAdvice",
+    "Lint",
+    "StepsKnown",
     "Verdict",
     "advise",
     "best_first",
@@ -44,13 +53,17 @@ __all__ = [
     "edges",
     "fastest",
     "first_fits",
+    "lint_extension",
+    "lint_promoted",
     "mean_by_stretch",
     "own_curves",
     "rank",
     "roots",
+    "seam_rates",
     "select",
     "share_histogram",
     "steps_by_rate",
+    "steps_known",
     "thin",
     "with_lineage",
     "with_ties",

@@ -8,6 +8,7 @@ import polars as pl
 from tuner.analysis.boundary import BEST, edges
 from tuner.analysis.finding import Finding
 from tuner.analysis.ranking import BROKEN
+from tuner.analysis.steps import step_findings, steps_known
 
 FEWEST_EVALUATIONS = 20
 LARGE_SHARE = 0.25  # of the trials that broke
@@ -33,7 +34,20 @@ def findings(
         *_edges(trials, study),
         *_broken(trials),
         *_rarely_evaluated(study),
+        *_steps(trials, study, evaluations, updates),
     ]
+
+
+def _steps(
+    trials: pl.DataFrame,
+    study: Mapping[str, Any],
+    evaluations: pl.DataFrame | None,
+    updates: pl.DataFrame | None,
+) -> Iterator[Finding]:
+    if evaluations is None or updates is None:
+        return
+    known = steps_known(trials, study, evaluations, updates)
+    yield from step_findings(known, trials, study)
 
 
 def _edges(trials: pl.DataFrame, study: Mapping[str, Any]) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from tuner.analysis.findings import findings
 from tuner.analysis.phases import decay_begins
 from tuner.analysis.promoted import compare_with_parents
 from tuner.analysis.ranking import best_first, with_ties
+from tuner.analysis.steps import StepsKnown, steps_known
 from tuner.report.axes import Axis, axis_of
 from tuner.report.colours import SERIES, series_colour
 from tuner.report.words import precision
@@ -153,6 +154,17 @@ class Material:
         """What the run says about itself."""
         return findings(
             self.trials, self.definition, self.evaluations, self.all_updates
+        )
+
+    @cached_property
+    def steps(self) -> StepsKnown:
+        """What it says about how long to train."""
+        return steps_known(
+            self.trials,
+            self.study,
+            self.evaluations,
+            self.all_updates,
+            directory=str(self.directory),
         )
 
     @cached_property

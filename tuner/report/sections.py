@@ -10,6 +10,7 @@ from tuner.report.markup import Html, element
 from tuner.report.material import NUM_FAMILIES, Material
 from tuner.report.panels import panels
 from tuner.report.provenance import reproduce, where_it_lies
+from tuner.report.steps import said_of_steps, steps_drawn
 from tuner.report.tables import best_trials, promoted_trials, verdict
 from tuner.report.words import count
 
@@ -21,6 +22,7 @@ def sections(material: Material) -> list[Html]:
         found(material),
         best(material),
         longer(material),
+        how_long(material),
         against_hyperparameters(material),
         step_by_step(material),
         before_and_after(material),
@@ -82,6 +84,18 @@ def longer(material: Material) -> Html | None:
     return section("What longer training gave", said, promoted_trials(material))
 
 
+def how_long(material: Material) -> Html | None:
+    """Whether longer training would help, and where in their runs trials were best."""
+    if material.steps.shares.is_empty():
+        return None
+    return section(
+        "How long to train",
+        None,
+        *said_of_steps(material),
+        grid(steps_drawn(material), "medium"),
+    )
+
+
 def against_hyperparameters(material: Material) -> Html | None:
     """A panel for each searched hyperparameter."""
     drawings = panels(material)
@@ -120,6 +134,8 @@ def before_and_after(material: Material) -> Html | None:
         f"As recorded, for the same trials, at most {MAX_ROWS} points each. What "
         "parent and child share was run once."
     )
+    if material.steps.lints.filter(lint="seam").is_empty():
+        said += " Nowhere does a rate jump where a child leaves its parent's."
     title = "Learning rates before and after extension"
     return section(title, said, grid(drawings, "medium"))
 
