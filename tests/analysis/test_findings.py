@@ -30,6 +30,9 @@ def trials(*rows):
         pl.int_range(pl.len(), dtype=pl.Int32).alias("trial"),
         parent=pl.lit(None, pl.Int32),
         tie=pl.lit(None, pl.Float64),
+        round=pl.lit(1, pl.Int32),
+        replicate=pl.lit(0, pl.Int32),
+        max_train_steps=pl.lit(100, pl.Int32),
     )
 
 

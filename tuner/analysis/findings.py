@@ -9,6 +9,7 @@ from tuner.analysis.boundary import BEST, edges
 from tuner.analysis.finding import Finding
 from tuner.analysis.ranking import BROKEN
 from tuner.analysis.steps import step_findings, steps_known
+from tuner.analysis.transfer_findings import transfer_findings
 
 FEWEST_EVALUATIONS = 20
 LARGE_SHARE = 0.25  # of the trials that broke
@@ -35,6 +36,7 @@ def findings(
         *_broken(trials),
         *_rarely_evaluated(study),
         *_steps(trials, study, evaluations, updates),
+        *transfer_findings(trials, definition, evaluations),
     ]
 
 
