@@ -4,7 +4,7 @@ from . import analysis as analysis
 from .lanes.layout import Layout as Layout
 from .report.page import write_report as write_report
 from .rounds.budget import Budget as Budget
-from .rounds.runner import promote as promote
+from .rounds.promote import promote as promote
 from .rounds.runner import run as run
 from .rounds.steps import find_steps as find_steps
 from .runs import Run as Run
@@ -17,6 +17,8 @@ from .study.domains import Int as Int
 from .study.extension import LengthenConstant as LengthenConstant
 from .study.extension import LengthenDecay as LengthenDecay
 from .study.extension import Stretch as Stretch
+from .study.rounds import Round as Round
+from .study.rounds import geometric_rounds as geometric_rounds
 from .study.schedule import Schedule as Schedule
 from .study.schedule import cosine as cosine
 from .study.schedule import shared_prefix as shared_prefix
@@ -27,7 +29,6 @@ from .study.stopping import Evaluations as Evaluations
 from .study.stopping import Prune as Prune
 from .study.stopping import Target as Target
 from .study.study import Maximize as Maximize
-from .study.study import Round as Round
 from .study.study import Study as Study
 from .study.supervised import SupervisedTask as SupervisedTask
 from .study.task import Sum as Sum

@@ -24,7 +24,9 @@ def test_a_run_ends_with_its_best_trials_its_cost_and_its_report(first, finished
     assert "The best of 16 trials" in first.out
     assert re.search(rf"^ *1 +{best['trial']} +{best['round']} ", first.out, re.M)
     assert re.search(r"^(\w+|\d) of the 4 promoted trials did worse", first.out, re.M)
-    assert re.search(r"^done +16 trials, 440 steps, 14,080 examples", first.out, re.M)
+    assert re.search(
+        r"^done +16 trials, 440 steps and 40 shared, 14,080 examples", first.out, re.M
+    )
     assert re.search(r"^compiled +2 programs in .*; 10 compilations", first.out, re.M)
     page = finished.directory / "report.html"
     assert first.out.endswith(f"report: {page}\n")

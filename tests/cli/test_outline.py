@@ -26,7 +26,7 @@ def test_a_study_is_outlined_in_four_blocks():
         "\n"
         "round 1  12 trials = 6 relu + 6 tanh, 20 steps each\n"
         "round 2  4 promoted = 2 relu + 2 tanh, 60 steps each, extended by "
-        "LengthenConstant(decay_steps=None)\n"
+        "LengthenConstant()\n"
         "\n"
         "2 programs:\n"
         "  activation=relu  6 trials, layout 1x2x4, 1,200 parameters\n"

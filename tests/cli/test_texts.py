@@ -34,9 +34,13 @@ FIGURES = {
 }
 
 
+TRIALS = pl.DataFrame({"start_step": [0] * 70 + [350, 700]})
+
+
 def test_the_cost_of_a_run_is_four_lines():
-    assert costs(FIGURES, 72).splitlines() == [
-        "done      72 trials, 46,350 steps, 2,966,400 examples, in 37 s",
+    assert costs(FIGURES, TRIALS).splitlines() == [
+        "done      72 trials, 46,350 steps and 1,050 shared, 2,966,400 examples, "
+        "in 37 s",
         "compiled  3 programs in 12 s; 15 compilations, 12 of them from the cache",
         "trained   9,270 trial-steps/s, 593,280 examples/s, in 5.0 s; "
         "lanes occupied 30%, of those computed 61%",
@@ -46,15 +50,15 @@ def test_the_cost_of_a_run_is_four_lines():
 
 
 def test_a_run_that_has_committed_nothing_has_cost_nothing():
-    assert costs({}, 72).startswith(
-        "done      72 trials, 0 steps, 0 examples, in 0.0 s"
+    assert costs({}, TRIALS).startswith(
+        "done      72 trials, 0 steps and 1,050 shared, 0 examples, in 0.0 s"
     )
 
 
 def test_what_was_compiled_to_calibrate_is_told_apart():
     calibrated = {"calibration_compilations": 8, "calibration_seconds": 2.5}
     assert (
-        costs(FIGURES | calibrated, 72)
+        costs(FIGURES | calibrated, TRIALS)
         .splitlines()[1]
         .endswith("12 of them from the cache; 8 more to calibrate, in 2.5 s")
     )
@@ -65,7 +69,7 @@ def test_what_was_compiled_to_calibrate_is_told_apart():
     [(0.62, "61%; input-bound, 62% of it waiting for batches"), (0.04, "61%")],
 )
 def test_much_waiting_for_batches_is_told(share, told):
-    trained = costs(FIGURES | {"share_waiting": share}, 72).splitlines()[2]
+    trained = costs(FIGURES | {"share_waiting": share}, TRIALS).splitlines()[2]
     assert trained.endswith(f"of those computed {told}")
 
 

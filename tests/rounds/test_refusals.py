@@ -124,8 +124,8 @@ def test_trials_kept_without_a_rule(refused):
 
 def test_a_horizon_no_longer_than_the_last(refused):
     rule = (
-        "each round must be longer than the one before, but got max_train_steps=20 "
-        "after 20"
+        "each round must be longer than the one before, unless it repeats trials with "
+        "seeds= and no extend=, but got max_train_steps=20 after 20"
     )
     second = tuner.Round(keep=2, max_train_steps=20, extend=LONGER)
     refused(ValueError, rule, with_rounds(FIRST, second))

@@ -62,10 +62,8 @@ def test_a_function_beside_the_rate_goes_on_as_it_is():
     def clip(count):
         return 1.0
 
-    child = extend(
-        longer(tuner.LengthenConstant()),
-        as_schedules({"learning_rate": LINEAR, "clip": clip}),
-    )
+    schedules = as_schedules({"learning_rate": LINEAR, "clip": clip})
+    child = extend(tuner.LengthenConstant(), schedules, 300)
     assert child["clip"] is clip
     assert child["learning_rate"].constant_steps == 250
 
@@ -73,8 +71,8 @@ def test_a_function_beside_the_rate_goes_on_as_it_is():
 def test_a_function_as_the_rate_needs_a_rule_of_the_users_own():
     schedules = as_schedules(lambda count: 0.1)
     with pytest.raises(TypeError, match="pass as extend= a function"):
-        extend(longer(tuner.Stretch()), schedules)
-    child = extend(longer(lambda schedule, steps: schedule), schedules)
+        extend(tuner.Stretch(), schedules, 300)
+    child = extend(lambda schedule, steps: schedule, schedules, 300)
     old, new = rates_of(schedules, 100), rates_of(child, 300)
     assert shared_steps(old, new) == 100
     np.testing.assert_array_equal(new["learning_rate"], np.full(300, 0.1, np.float32))

@@ -218,9 +218,9 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
 
 
 def test_another_format_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(database, "FORMAT", 2)
+    monkeypatch.setattr(database, "FORMAT", 1)
     commit(tmp_path)
     monkeypatch.undo()
-    message = "the ledger's format must be 1, but `.*` has format 2; read it with"
+    message = "the ledger's format must be 2, but `.*` has format 1; read it with"
     with pytest.raises(ValueError, match=message):
         database.read(tmp_path)

@@ -4,32 +4,34 @@ import polars as pl
 
 
 def with_lineage(rows: pl.DataFrame, trials: pl.DataFrame) -> pl.DataFrame:
-    """Whole curves: the prefixes a trial shares with its ancestors, then its own rows.
+    """Whole curves: the prefixes a trial shares with its relatives, then its own rows.
 
     Rows are stored once, under the trial that executed them. A trial that resumed at
-    step s has its parent's curve up to s.
+    step s from another's state has that one's curve up to s.
 
     Args:
         rows: columns `trial`, `step` and metrics.
-        trials: columns `trial`, `parent` (null for none), `start_step`.
+        trials: columns `trial`, `start_step` and `resumed_from` (null for none); the
+            parent is what it resumed from where there is no such column.
     """
+    source = "resumed_from" if "resumed_from" in trials.columns else "parent"
     parts = [rows]
     links = trials.select(
-        pl.col("trial"), ancestor=pl.col("parent"), until=pl.col("start_step")
-    ).filter(pl.col("ancestor").is_not_null(), pl.col("until") > 0)
+        pl.col("trial"), relative=pl.col(source), until=pl.col("start_step")
+    ).filter(pl.col("relative").is_not_null(), pl.col("until") > 0)
     above = trials.select(
-        ancestor=pl.col("trial"), parent=pl.col("parent"), start=pl.col("start_step")
+        relative=pl.col("trial"), before=pl.col(source), start=pl.col("start_step")
     )
     while links.height:
-        shared = rows.rename({"trial": "ancestor"}).join(links, on="ancestor")
+        shared = rows.rename({"trial": "relative"}).join(links, on="relative")
         shared = shared.filter(pl.col("step") <= pl.col("until"))
         parts.append(shared.select(rows.columns))
         links = (
-            links.join(above, on="ancestor")
-            .filter(pl.col("parent").is_not_null(), pl.col("start") > 0)
+            links.join(above, on="relative")
+            .filter(pl.col("before").is_not_null(), pl.col("start") > 0)
             .select(
                 "trial",
-                ancestor=pl.col("parent"),
+                relative=pl.col("before"),
                 until=pl.min_horizontal("until", "start"),
             )
         )

@@ -38,6 +38,37 @@ def best_first(trials: pl.DataFrame, *, maximize: bool = False) -> pl.DataFrame:
     )
 
 
+def pooled(trials: pl.DataFrame) -> pl.DataFrame:
+    """Trials that differ in their seeds alone as one: by their mean.
+
+    A configuration of which one trial broke is as broken, and one of which a trial is
+    not complete is as incomplete.
+
+    Args:
+        trials: as in `rank`; where there are several seeds also `sample`, `replicate`,
+            `combination`, `extend` and the fields of the schedule.
+
+    Returns:
+        Of each configuration the row of its first trial, with the means of
+        `best_objective` and `tie`, and `members`, the trials it stands for.
+    """
+    if "replicate" not in trials.columns or trials["replicate"].n_unique() < 2:
+        return trials.with_columns(members=pl.concat_list("trial"))
+    same = ["round", "combination", "sample", "extend"]
+    same += [name for name in trials.columns if name.startswith(("schedule.", "hp."))]
+    worst = pl.col("status").filter(pl.col("status") != "complete").first()
+    return (
+        trials.sort("trial")
+        .with_columns(status=worst.over(same).fill_null("complete"))
+        .group_by(same, maintain_order=True)
+        .agg(
+            pl.exclude("best_objective", "tie").first(),
+            pl.col("best_objective", "tie").mean(),
+            members=pl.col("trial"),
+        )
+    )
+
+
 def with_ties(
     trials: pl.DataFrame, evaluations: pl.DataFrame, objective: str
 ) -> pl.DataFrame:

@@ -151,6 +151,58 @@ def run(
     _conclude(done)
 
 
+@app.command()
+def promote(
+    directory: RunDirectory,
+    steps: Annotated[int, typer.Option(metavar="N", help="The new horizon.")],
+    keep: Annotated[
+        int, typer.Option(metavar="N", help="How many of the last round's best go on.")
+    ] = 0,
+    extend: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help="How schedules become longer: constant, stretch, decay, or "
+            "constant=150 with another decay; several, with commas, each train.",
+        ),
+    ] = None,
+    trials: Annotated[
+        str | None, typer.Option(metavar="3,7,12", help="These, in place of --keep.")
+    ] = None,
+    control: Annotated[
+        int, typer.Option(metavar="N", help="Besides, some that are not the best.")
+    ] = 0,
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", help="Fresh seeds of each.")
+    ] = None,
+    across: Annotated[
+        str, typer.Option(help="Shares for each scientific combination, or all.")
+    ] = "each",
+    study: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The study; found in studies/ if not given."),
+    ] = None,
+) -> None:
+    """Add a round to a run: its best trials, trained longer."""
+    from tuner.cli.promoting import extensions_of, file_of, numbers_of
+
+    opened = tuner.open_run(directory)
+    chosen = _load(study or file_of(opened))
+    done = tuner.promote(
+        opened,
+        study=chosen,
+        keep=keep if trials is None else numbers_of(trials),
+        max_train_steps=steps,
+        extend=extensions_of(extend) if extend else None,
+        across=across,
+        control=control,
+        seeds=seeds,
+    )
+    if done.status != "complete":
+        _leave(directory)
+    _conclude(done)
+
+
 @app.command("try")
 def try_(
     study: StudyFile,
@@ -293,6 +345,9 @@ def trials(
     as_csv: Annotated[
         bool, typer.Option("--csv", help="As CSV, with all columns.")
     ] = False,
+    as_tree: Annotated[
+        bool, typer.Option("--tree", help="Who was promoted from whom.")
+    ] = False,
 ) -> None:
     """Print the trials of a run."""
     opened = tuner.open_run(directory)
@@ -300,6 +355,11 @@ def trials(
         typer.echo(opened.trials.write_json())
     elif as_csv:
         typer.echo(opened.trials.write_csv(), nl=False)
+    elif as_tree:
+        from tuner.cli.tables import make_console
+        from tuner.cli.tree import print_tree
+
+        print_tree(opened, make_console())
     else:
         from tuner.cli.tables import make_console, print_trials
 
@@ -372,7 +432,7 @@ def _conclude(done: "tuner.Run") -> None:
     from tuner.cli.texts import costs
 
     print_best(done, make_console())
-    typer.echo(f"\n{costs(done.figures, done.trials.height)}")
+    typer.echo(f"\n{costs(done.figures, done.trials)}")
     typer.echo(f"report: {tuner.write_report(done)}")
 
 
@@ -380,7 +440,7 @@ def _pause(done: "tuner.Run", budget: "tuner.Budget") -> NoReturn:
     """Say that the budget is used up, how far it got, and how to go on."""
     from tuner.cli.texts import costs, standing, with_budget
 
-    spent = costs(done.figures, done.trials.height)
+    spent = costs(done.figures, done.trials)
     larger = shlex.join(["tuner", *with_budget(sys.argv[1:], budget.doubled())])
     typer.echo(
         f"the budget of {budget} is used up\n\n{spent}\n\n{standing(done)}\n\n"

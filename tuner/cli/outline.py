@@ -12,7 +12,7 @@ from tuner.rounds.room import Room
 from tuner.rounds.rules import warning
 from tuner.rounds.trials import Trial
 from tuner.rounds.wording import count
-from tuner.study.study import Round
+from tuner.study.rounds import Round, extension_text
 
 LISTED = 6  # scientific combinations, more are only counted
 FEW = 4  # trials a program: with fewer, lanes stand empty
@@ -52,25 +52,27 @@ def outline(plan: Plan, layout: str | None = None, memory: str | None = None) ->
 
 
 def _rounds(plan: Plan) -> Iterator[str]:
-    combinations = plan.study.space.combinations()
+    progression = plan.study.progression
     rounds = zip(plan.study.rounds, plan.rounds, strict=True)
     for number, (round_, trials) in enumerate(rounds, start=1):
         steps = f"{round_.max_train_steps:,} steps each"
         if trials:
             new = _sum(count(len(trials), "trial"), [t.combination for t in trials])
             yield f"round {number}  {new}, {steps}"
-        if round_.keep:
-            kept = _sum(f"{round_.keep} promoted", _kept(round_, combinations))
-            yield f"round {number}  {kept}, {steps}, {_rule(round_)}"
+        if promoted := progression.most_promoted(number):
+            combinations = progression.combinations_in(number - 1)
+            kept = _sum(f"{promoted} promoted", _kept(round_, promoted, combinations))
+            controls = f", {round_.control} of them controls" if round_.control else ""
+            yield f"round {number}  {kept}{controls}, {steps}, {_rules(round_)}"
 
 
 def _kept(
-    round_: Round, combinations: Sequence[Mapping[str, Any]]
+    round_: Round, promoted: int, combinations: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
     """The combination of each trial that is kept, as far as it is known."""
-    if round_.across == "all":
+    if round_.across == "all" or round_.kept_trials is not None or round_.control:
         return []
-    return [c for c in combinations for _ in range(round_.keep // len(combinations))]
+    return [c for c in combinations for _ in range(promoted // len(combinations))]
 
 
 def _sum(total: str, combinations: Sequence[Mapping[str, Any]]) -> str:
@@ -90,9 +92,11 @@ def _named(combination: Mapping[str, Any]) -> str:
     )
 
 
-def _rule(round_: Round) -> str:
+def _rules(round_: Round) -> str:
     """How schedules become longer, as it is written in the study."""
-    return f"extended by {getattr(round_.extend, '__name__', repr(round_.extend))}"
+    if not round_.extensions:
+        return "by the same schedules"
+    return f"extended by {' and '.join(map(extension_text, round_.extensions))}"
 
 
 def _programs(
@@ -110,7 +114,9 @@ def _totals(plan: Plan, trials: Sequence[Trial]) -> str:
     """Steps and examples; what promoted trials need not repeat is not taken off."""
     study = plan.study
     sizes = {t.trial: study.examples_per_step(t.hyperparams) for t in trials}
-    kept = sum(round_.keep * round_.max_train_steps for round_ in study.rounds)
+    numbered = enumerate(study.rounds, start=1)
+    promoted = study.progression.most_promoted
+    kept = sum(promoted(number) * r.max_train_steps for number, r in numbered)
     steps = kept + sum(t.max_train_steps for t in trials)
     examples = kept * max(sizes.values())
     examples += sum(t.max_train_steps * sizes[t.trial] for t in trials)

@@ -29,16 +29,16 @@ def standing(run: Run) -> str:
     return aligned(facts)
 
 
-def costs(figures: Mapping[str, Any], num_trials: int) -> str:
+def costs(figures: Mapping[str, Any], trials: pl.DataFrame) -> str:
     """What a run has cost: what was done, compiled, trained and computed, a line each.
 
     Args:
         figures: the run's.
-        num_trials: how many trials it has.
+        trials: with the column `start_step`.
     """
     figures = collections.defaultdict(int, figures)  # one that was cut off has none
     what = {
-        "done": _done(figures, num_trials),
+        "done": _done(figures, trials),
         "compiled": _compiled(figures),
         "trained": _trained(figures),
         "computed": _computed(figures),
@@ -96,11 +96,13 @@ def _statuses(trials: pl.DataFrame) -> str:
     return f"{count(trials.height, 'trial')}: {listed}"
 
 
-def _done(figures: Mapping[str, Any], num_trials: int) -> str:
+def _done(figures: Mapping[str, Any], trials: pl.DataFrame) -> str:
+    shared = trials["start_step"].sum()
+    more = f" and {shared:,} shared" if shared else ""
     return ", ".join(
         [
-            count(num_trials, "trial"),
-            count(figures["trial_steps"], "step"),
+            count(trials.height, "trial"),
+            count(figures["trial_steps"], "step") + more,
             count(figures["examples"], "example"),
             f"in {duration(figures['seconds'])}",
         ]

@@ -110,14 +110,21 @@ def _literal(round_: Mapping[str, Any]) -> str:
     given = {name: value for name, value in round_.items() if value}
     if given.get("across") == "each":
         del given["across"]
-    fields = [f"{name}={value!r}" for name, value in given.items() if name != "extend"]
-    if "extend" in given:
-        rule = dict(given["extend"])
-        kind = rule.pop("type", None)
-        options = [f"{n}={v!r}" for n, v in rule.items() if v is not None]
-        made = f"tuner.{kind}({', '.join(options)})" if kind else rule["function"]
-        fields.append(f"extend={made}")
+    extend = given.pop("extend", None)
+    fields = [f"{name}={value!r}" for name, value in given.items()]
+    if isinstance(extend, Mapping):
+        fields.append(f"extend={_literal_rule(extend)}")
+    elif extend:
+        fields.append(f"extend=({', '.join(map(_literal_rule, extend))})")
     return f"tuner.Round({', '.join(fields)})"
+
+
+def _literal_rule(described: Mapping[str, Any]) -> str:
+    """The line to type for an extension."""
+    rule = dict(described)
+    kind = rule.pop("type", None)
+    options = [f"{n}={v!r}" for n, v in rule.items() if v is not None]
+    return f"tuner.{kind}({', '.join(options)})" if kind else rule["function"]
 
 
 def _differences(path: str, old: Any, new: Any) -> Iterator[str]:

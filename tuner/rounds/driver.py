@@ -8,6 +8,7 @@ it stands is read from the ledger.
 import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from tuner.rounds.committer import Committer
 from tuner.rounds.display import Standing
 from tuner.rounds.ending import Ending
 from tuner.rounds.groups import by_group, group_name, make_group, make_job
-from tuner.rounds.promotion import Start, choose_parents, starting_point
+from tuner.rounds.promotion import Chosen, Start, choose, starts, states
 from tuner.rounds.recorder import Recorder
 from tuner.rounds.rules import Rules
 from tuner.rounds.schedules import RATE
@@ -50,6 +51,8 @@ class Driver:
         self.workshop = Workshop(session.layouts, session.stop, self._compiling)
         self._trials: dict[int, Trial] = {}
         self._starts: dict[int, Start] = {}
+        self._held: list[Trial] = []  # what waits to begin
+        self._is_awaited = False  # a state that a trial waits for is to be committed
         self._group = ""  # the program that trains
         self.at_work = ""  # the program that is asked for something just now
 
@@ -76,14 +79,14 @@ class Driver:
         trials = self._enter(number)
         left = [t for t in trials if self._row(t).status not in ENDED]
         if not self.ending.due:
-            self._train(by_group(self.study, left))
+            self._train(left)
         if left and not self.ending.due:
             self.display.ended(self._standing())
 
     def _enter(self, number: int) -> list[Trial]:
         """The trials of a round, entered in the ledger as waiting if they are new."""
         new = list(self.plan.rounds[number - 1])
-        children = list(self._children(number)) if number > 1 else []
+        children = self._children(number)
         trials = [*new, *children]
         self._trials |= {trial.trial: trial for trial in trials}
         known = self.recorder.rows
@@ -92,39 +95,40 @@ class Driver:
         )
         return trials
 
-    def _children(self, number: int):
+    def _children(self, number: int) -> list[Trial]:
         """The promoted trials of a round: those entered before, or the best now."""
-        if not self.study.rounds[number - 1].keep:
-            return
+        if not self.study.rounds[number - 1].num_promoted:
+            return []
         rows = [row for row in self.recorder.rows.values() if row.round == number]
-        parents = [row.parent for row in rows if row.parent is not None]
-        if not parents:
-            parents = choose_parents(self.study, number, Run(self.directory))
-        ledger = read_ledger(self.directory)
-        planned = promoted(self.study, number, [self._trials[p] for p in parents])
-        for child in planned:
-            start = starting_point(child, self._trials, ledger)
-            self._starts[child.trial] = start
-            yield dataclasses.replace(child, start_step=start.step)
+        known = {r.parent: r.control for r in rows if r.parent is not None}
+        if known:
+            chosen = Chosen(list(known), [p for p, control in known.items() if control])
+        else:
+            chosen = choose(self.study, number, Run(self.directory))
+        parents = [self._trials[trial] for trial in chosen.parents]
+        children = list(promoted(self.study, number, parents, chosen.controls))
+        if not known:
+            ledger = read_ledger(self.directory)
+            self._starts |= starts(children, self._trials.values(), ledger)
+        return children
 
-    def _train(self, groups: Mapping[str, Sequence[Trial]]) -> None:
+    def _train(self, trials: Sequence[Trial]) -> None:
         """Train trials of several programs to their ends, committing as time passes.
 
         The next program is compiled while one trains, and joins in as soon as that has
         no trial waiting: the devices that a tail leaves idle are its.
         """
-        waiting = [
-            (name, make_group(self.study, trials[0]), self._jobs(trials))
-            for name, trials in groups.items()
-        ]
+        self._held = list(trials)
         training: dict[str, Engine] = {}
+        waiting = self._released(training)
         while training or waiting:
             stopping = self.ending.due
             if waiting and not stopping and self._join(*waiting[0], training):
                 waiting.pop(0)
             if waiting and not stopping:
                 self.workshop.prepare(*waiting[0])
-            copy = stopping or self.committer.is_due(self.recorder.kept_bytes)
+            copy = stopping or self._is_awaited
+            copy = copy or self.committer.is_due(self.recorder.kept_bytes)
             for name, engine in training.items():
                 self.at_work = name
                 called = engine.advance(launch=not stopping, copy=copy)
@@ -136,8 +140,51 @@ class Driver:
                 training.pop(name).rest()
             if copy or not (training or waiting):
                 self._commit()
+                waiting += self._released(training)
             if stopping and self.ending.due:
                 return
+
+    def _released(self, training: Mapping[str, Engine]) -> list["_Work"]:
+        """What can begin by now, by program; what is held begins with a later commit.
+
+        A trial is held while the state that it begins from is still to come.
+        """
+        if not self._held:
+            return []
+        self._is_awaited = False
+        self.committer.wait()
+        there = states(read_ledger(self.directory))
+        can = [self._can_begin(trial, there) for trial in self._held]
+        ready = [t for t, begins in zip(self._held, can, strict=True) if begins]
+        self._held = [
+            t for t, begins in zip(self._held, can, strict=True) if not begins
+        ]
+        work = []
+        for name, trials in by_group(self.study, ready).items():
+            jobs = self._jobs(trials)
+            if name in training:
+                self._submit(training[name], jobs)
+            else:
+                work.append((name, make_group(self.study, trials[0]), jobs))
+        return work
+
+    def _can_begin(self, trial: Trial, there: Mapping[int, Mapping[str, int]]) -> bool:
+        """Whether the state it begins from is there; if it never comes, from another.
+
+        A sibling that broke before it could leave its state leaves none.
+        """
+        row = self._row(trial)
+        source = row.resumed_from
+        if source is None or row.step > row.start_step:
+            return True
+        if row.start_step in there.get(source, {}).values():
+            return True
+        if self.recorder.rows[source].status not in ENDED:
+            return False
+        others = [t for t in self._trials.values() if t.trial in there]
+        start = starts([trial], others, read_ledger(self.directory))[trial.trial]
+        self.recorder.plan([_begun_from(row, start)])
+        return True
 
     def _join(
         self,
@@ -158,10 +205,14 @@ class Driver:
             if engine.program.note:
                 self.display.note(engine.program.note)
         self._group = name
-        engine.submit(jobs)
-        engine.stop(self.rules.resume([job.trial for job in jobs], self.directory))
+        self._submit(engine, jobs)
         training[name] = engine
         return True
+
+    def _submit(self, engine: Engine, jobs: Sequence[Job]) -> None:
+        """Let an engine train jobs, those to be stopped up to their next evaluation."""
+        engine.submit(jobs)
+        engine.stop(self.rules.resume([job.trial for job in jobs], self.directory))
 
     def _may_join(self, name: str, trials: int, training: Mapping[str, Engine]) -> bool:
         """Whether no trial waits for a lane, and there is room for another program."""
@@ -191,11 +242,16 @@ class Driver:
             if trained is None and row.status == "running":
                 # It was left when the study had ended, and is taken up again.
                 step, trained = read_state(self.directory, trial.trial, "last")
-            start = self._starts.get(trial.trial, Start())
-            if trained is None and start.trial is not None and start.what is not None:
-                step, trained = read_state(self.directory, start.trial, start.what)
+            if trained is None and row.resumed_from is not None:
+                step, trained = self._state_at(row.resumed_from, row.start_step)
             jobs.append(make_job(self.study, trial, start_step=step, trained=trained))
         return jobs
+
+    def _state_at(self, trial: int, step: int) -> tuple[int, Mapping[str, Any]]:
+        """The state that a trial has left at a step."""
+        kept = states(read_ledger(self.directory))[trial]
+        what = next(what for what, at in kept.items() if at == step)
+        return read_state(self.directory, trial, what)
 
     @phase("record")
     def _record(self, engine: Engine, called: Called) -> None:
@@ -205,9 +261,16 @@ class Driver:
         ]
         examples = np.array(of_trials, np.int64)
         engine.stop(self.rules.add(self.recorder.add(called, examples), called.ended))
+        self._is_awaited = self._is_awaited or self._frees(called)
         self.accounts.add(engine, called, examples)
         self.profile.called()
         self.display.advanced(self._standing)
+
+    def _frees(self, called: Called) -> bool:
+        """Whether a call brought what a trial is held for, or that it never comes."""
+        sources = {self._row(trial).resumed_from for trial in self._held}
+        left = [t for copied in called.copied for t in copied.trials]
+        return not sources.isdisjoint([*left, *called.ended])
 
     def _commit(self) -> None:
         self.committer.submit(self.recorder.take(self.accounts.figures()))
@@ -249,22 +312,39 @@ class Driver:
     def _waiting(self, trial: Trial) -> TrialRow:
         """A planned trial as the ledger's row."""
         rate = trial.schedules[RATE]
-        return TrialRow(
+        row = TrialRow(
             trial=trial.trial,
             sample=trial.sample,
             replicate=trial.replicate,
             round=trial.round,
             group=group_name(self.study, trial),
             parent=trial.parent,
-            start_step=trial.start_step,
-            resume="exact" if trial.start_step else "fresh",
+            extend=trial.extend,
+            control=trial.control,
+            start_step=0,
+            resume="fresh",
             status="waiting",
             max_train_steps=trial.max_train_steps,
-            step=trial.start_step,
+            step=0,
             combination=canonical(trial.combination),
             hyperparams=trial.hyperparams,
             schedule=rate.describe() if isinstance(rate, Schedule) else {},
         )
+        return _begun_from(row, self._starts.get(trial.trial, Start()))
+
+
+_Work = tuple[str, Group, list[Job]]  # of a program
+
+
+def _begun_from(row: TrialRow, start: Start) -> TrialRow:
+    """The row of a trial that waits to begin from a state."""
+    return dataclasses.replace(
+        row,
+        resumed_from=start.trial,
+        start_step=start.step,
+        step=start.step,
+        resume="exact" if start.step else "fresh",
+    )
 
 
 def _last_step(row: TrialRow) -> int:

@@ -13,13 +13,18 @@ from tuner.study.study import Study
 
 
 def group_name(study: Study, trial: Trial) -> str:
-    """Static values as text: those that the space leaves open, or a point changed."""
+    """Static values as text: those that the space leaves open, or a point changed.
+
+    A round that evaluates more or less often than others has programs of its own.
+    """
     fixed = study.space.fixed
     shown = {
         name: value
         for name, value in study.static(trial.hyperparams).items()
         if name not in fixed or fixed[name] != value
     }
+    if trial.eval_every != study.eval_every:
+        shown["eval_every"] = trial.eval_every
     texts = [f"{name}={_text(value)}" for name, value in shown.items()]
     return ", ".join(texts) or "all"
 
@@ -60,7 +65,7 @@ def make_group(study: Study, trial: Trial) -> Group:
         static=static,
         traced={n: _dtype(v) for n, v in traced(study, trial).items()},
         scheduled=tuple(trial.schedules),
-        segment_steps=study.eval_every,
+        segment_steps=trial.eval_every,
         micro_batch_size=study.micro_batch_size,
         objective=study.target,
         seed=study.seed,

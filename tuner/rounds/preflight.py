@@ -6,7 +6,7 @@ rounds will, and one trial of each program is traced in the abstract.
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tuner.lanes.check import Signature, check
@@ -61,7 +61,7 @@ def preflight(study: Study) -> Plan:
     everything = [trial for trials in rounds for trial in trials]
     for trial in everything:
         _extend_to_the_end(study, trial)
-    members = by_group(study, everything)
+    members = by_group(study, [*everything, *_evaluated_otherwise(study, rounds)])
     groups = {
         name: check(make_group(study, trials[0]), traced(study, trials[0]))
         for name, trials in members.items()
@@ -70,15 +70,32 @@ def preflight(study: Study) -> Plan:
     return Plan(study=study, rounds=rounds, members=members, groups=groups)
 
 
+def _evaluated_otherwise(
+    study: Study, rounds: Sequence[Sequence[Trial]]
+) -> Iterator[Trial]:
+    """Trials as they would go on in rounds that evaluate more or less often."""
+    for number, round_ in enumerate(study.rounds, start=1):
+        every = study.progression.eval_every_at(number)
+        if round_.num_promoted and every != study.eval_every:
+            for trial in itertools.chain(*rounds[: number - 1]):
+                yield dataclasses.replace(trial, eval_every=every)
+
+
 def _extend_to_the_end(study: Study, trial: Trial) -> None:
     """Try every extension that would await a trial, were it kept each time."""
-    longer = trial.schedules
+    longer = [trial.schedules]
     for round_ in study.rounds[trial.round :]:
-        if round_.extend is None:
+        if not round_.num_promoted:
             return
         try:
-            longer = schedules_.extend(round_, longer)
-            schedules_.rates(longer, round_.max_train_steps)
+            steps = round_.max_train_steps
+            longer = [
+                schedules_.extend(rule, parent, steps)
+                for parent in longer
+                for rule in round_.extensions or (None,)
+            ]
+            for schedules in longer:
+                schedules_.rates(schedules, steps)
         except (ValueError, TypeError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"extending {trial}: {error}") from error

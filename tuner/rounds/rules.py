@@ -31,7 +31,7 @@ from tuner.study.study import Study
 
 KINDS = ("schedule", "warm-up")  # of hyperparameters that schedules are made from
 APART = ("trial", "examples")  # columns that are no evaluation's
-LINKS = {"trial": pl.Int32, "parent": pl.Int32, "start_step": pl.Int32}
+LINKS = {"trial": pl.Int32, "resumed_from": pl.Int32, "start_step": pl.Int32}
 
 
 class Rules:
@@ -84,8 +84,9 @@ class Rules:
     def _curve(self, trial: int, values: Mapping[str, Any]) -> "_Curve":
         """The trial's evaluations; room for all of them is made with the first."""
         if trial not in self._curves:
-            horizon = self._recorder.rows[trial].max_train_steps
-            room = horizon // self._study.eval_every
+            row = self._recorder.rows[trial]
+            horizon = row.max_train_steps
+            room = horizon // self._study.progression.eval_every_at(row.round)
             self._curves[trial] = _Curve(values, room, horizon)
         return self._curves[trial]
 

@@ -1,8 +1,7 @@
-"""`run` and `promote`: a study and a directory in, a run out."""
+"""`run`: a study and a directory in, a run out."""
 
-import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,7 @@ from tuner.runs import Run
 from tuner.store.definition import NAME
 from tuner.store.reader import read_definition, read_ledger
 from tuner.store.writer import Writer
-from tuner.study.stopping import target
-from tuner.study.study import Round, Study
+from tuner.study.study import Study
 
 
 def run(
@@ -100,61 +98,6 @@ def run(
             session.profile.close()
             display.close()
     return Run(directory, study=study)
-
-
-def promote(
-    run_: Run,
-    *,
-    keep: int,
-    max_train_steps: int,
-    extend: Callable[[Any, int], Any],
-    across: str = "each",
-    study: Study | None = None,
-    layout: LayoutLike | None = None,
-    memory: str | int | None = None,
-    budget: Budget | None = None,
-    display: Display | None = None,
-) -> Run:
-    """Add a round to a run: its best trials, trained longer.
-
-    Args:
-        run_: the run, complete or not: what is left of it is run first.
-        keep: how many trials of the last round go on, as in `Round`.
-        max_train_steps: their new horizon.
-        extend: the rule by which their schedules become longer.
-        across: "each" scientific combination keeps its share, or "all" together.
-        study: the definition, where the run was opened without it.
-        layout: as in `run`.
-        memory: as in `run`.
-        budget: as in `run`.
-        display: as in `run`.
-
-    Raises:
-        ValueError: where the definition is missing, or the round cannot be.
-    """
-    study = study or run_.study
-    if study is None:
-        raise ValueError(
-            "promoting needs the study's functions, but a run that was opened has only "
-            "its data: pass study=, or promote what tuner.run returned"
-        )
-    if run_.has_reached(study_target := target(study.rules)):
-        raise ValueError(
-            f"no round follows a study whose target is reached, but {study_target} is: "
-            "pass study=dataclasses.replace(study, stop=()), or a harder target"
-        )
-    longer = Round(
-        keep=keep, max_train_steps=max_train_steps, extend=extend, across=across
-    )
-    study = dataclasses.replace(study, rounds=(*study.rounds, longer))
-    return run(
-        study,
-        run_.directory,
-        layout=layout,
-        memory=memory,
-        budget=budget,
-        display=display,
-    )
 
 
 def _profile_folder(directory: Path, profile: bool | str | Path) -> Path | None:

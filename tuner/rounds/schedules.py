@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tuner.study.rounds import Extend, Round
 from tuner.study.schedule import Schedule, rates_of, shared_prefix
-from tuner.study.study import Round
 
 RATE = "learning_rate"
 COLUMNS = {"trial", "step", "examples"}
@@ -46,17 +46,19 @@ def rates(schedules: Schedules, max_train_steps: int) -> dict[str, np.ndarray]:
     return {n: rates_of(schedule, max_train_steps) for n, schedule in schedules.items()}
 
 
-def extend(round_: Round, schedules: Schedules) -> Schedules:
-    """A child's schedules by the round's rule.
+def extend(
+    extension: Extend | None, schedules: Schedules, max_train_steps: int
+) -> Schedules:
+    """A child's schedules by an extension; its parent's where there is none.
 
     Beside the rate, a plain function of the count goes on as it is: it knows no horizon
     to be told of.
     """
-    rule, steps = round_.extend, round_.max_train_steps
-    assert rule is not None, "a round that keeps trials has a rule"
+    if extension is None:
+        return schedules
     return as_schedules(
         {
-            name: rule(schedule, steps)
+            name: extension(schedule, max_train_steps)
             if name == RATE or isinstance(schedule, Schedule)
             else schedule
             for name, schedule in schedules.items()
@@ -70,20 +72,26 @@ def shared_steps(old: Rates, new: Rates) -> int:
 
 
 def branch_step(
-    schedules: Schedules, max_train_steps: int, eval_every: int, following: Round | None
+    schedules: Schedules, max_train_steps: int, interval: int, following: Round | None
 ) -> int | None:
     """The last evaluation before the end whose state a longer schedule can go on from.
 
-    Where the next round keeps trials, its rule says how far parent and child agree.
-    Else the schedules do, so that a promotion thought of later can begin there: they
-    agree up to the start of their decay, whatever the rule.
+    Where the next round keeps trials, its extensions say how far parent and
+    child agree. Else the schedules do, so that a promotion thought of later can begin
+    there: they agree up to the start of their decay, whatever the extension.
+
+    Args:
+        schedules: the trial's.
+        max_train_steps: its horizon.
+        interval: steps whose multiples are evaluated in this round and in the next.
+        following: the next round, if there is one.
     """
-    if following is not None and following.extend is not None:
-        old = rates(schedules, max_train_steps)
-        longer = extend(following, schedules)
-        agree = shared_steps(old, rates(longer, following.max_train_steps))
+    if following is not None and following.extensions:
+        old, steps = rates(schedules, max_train_steps), following.max_train_steps
+        longer = [extend(one, schedules, steps) for one in following.extensions]
+        agree = min(shared_steps(old, rates(new, steps)) for new in longer)
     else:
         known = [s for s in schedules.values() if isinstance(s, Schedule)]
         agree = min([s.prefix_steps for s in known], default=max_train_steps)
-    step = agree // eval_every * eval_every
+    step = agree // interval * interval
     return step if 0 < step < max_train_steps else None

@@ -20,7 +20,7 @@ from tuner.store.ledger import FileRow, Ledger, Place, TrialRow
 from tuner.store.snapshots import Entry
 
 NAME = "trials.sqlite"
-FORMAT = 1
+FORMAT = 2
 
 
 def read(directory: Path) -> Ledger | None:
@@ -126,6 +126,9 @@ _SCHEMA = (
         round integer not null,
         "group" text not null,
         parent integer,
+        extend text,
+        control integer not null,
+        resumed_from integer,
         start_step integer not null,
         resume text not null,
         status text not null,
@@ -163,6 +166,7 @@ _COUNTED = ("trials", "files", "entries")
 _TRIAL = tuple(field.name for field in fields(TrialRow))
 _REALS = ("best_objective", "final_objective", "diverged_learning_rate")
 _TEXTS = ("hyperparams", "schedule")  # JSON
+_TRUTHS = ("control",)
 
 _ALL = "what the run's ledger says"
 _NO_DAMAGE = (  # of the low byte of SQLite's error codes
@@ -220,6 +224,7 @@ def _trial_values(trial: TrialRow) -> tuple:
     values = {name: getattr(trial, name) for name in _TRIAL}
     values |= {name: _real(values[name]) for name in _REALS}
     values |= {name: _json(values[name]) for name in _TEXTS}
+    values |= {name: int(values[name]) for name in _TRUTHS}
     return tuple(values.values())
 
 
@@ -299,6 +304,7 @@ def _verified(path: Path, table: str, rows: list[tuple], count: int) -> list[tup
 def _trial(row: tuple) -> TrialRow:
     values = dict(zip(_TRIAL, row, strict=True))
     values |= {name: json.loads(values[name]) for name in _TEXTS}
+    values |= {name: bool(values[name]) for name in _TRUTHS}
     return TrialRow(**values)
 
 

@@ -16,6 +16,11 @@ class TrialRow:
     """What the ledger says of a trial; an objective that is NaN comes back as None.
 
     Attributes:
+        parent: the trial it was promoted from, or None.
+        extend: the rule that made its parent's schedule longer, or None.
+        control: whether it was promoted although it was not among the best.
+        resumed_from: the trial whose state it began from, or None at step 0: its
+            parent, or a relative that shares more of its past.
         start_step: the step its own rows begin after: 0, or the branch step.
         resume: `fresh`, or `exact`: the same computation as if trained from step 0.
         max_train_steps: its horizon.
@@ -31,6 +36,9 @@ class TrialRow:
     round: int
     group: str
     parent: int | None
+    extend: str | None = None
+    control: bool = False
+    resumed_from: int | None = None
     start_step: int
     resume: str
     status: str

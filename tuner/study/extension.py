@@ -8,6 +8,7 @@ rates, so that a run can go on from a snapshot taken there. A schedule without a
 
 import abc
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from tuner.study.schedule import ENDLESS, Schedule, whole_steps
@@ -50,24 +51,47 @@ class LengthenConstant(Extension):
     """Extend by a longer constant phase; the decay keeps its length.
 
     Attributes:
-        decay_steps: another length of the decay. Several decays can so branch off one
-            constant phase, which however never gets shorter.
+        decay_steps: another length of the decay, or several of them, each for a trial
+            of its own: they branch off one constant phase, which however never gets
+            shorter.
     """
 
-    decay_steps: int | None = None
+    decay_steps: int | Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        if self.decay_steps is not None:
+        if isinstance(self.decay_steps, Sequence):
+            several = tuple(whole_steps("decay_steps", n) for n in self.decay_steps)
+            if not several or len(set(several)) < len(several):
+                raise ValueError(
+                    "`decay_steps` takes different lengths, at least one, but got "
+                    f"{list(self.decay_steps)}"
+                )
+            object.__setattr__(self, "decay_steps", several)
+        elif self.decay_steps is not None:
             steps = whole_steps("decay_steps", self.decay_steps)
             object.__setattr__(self, "decay_steps", steps)
 
+    def each(self) -> tuple["LengthenConstant", ...]:
+        """One extension for each of several decays."""
+        if not isinstance(self.decay_steps, tuple):
+            return (self,)
+        return tuple(LengthenConstant(decay_steps=steps) for steps in self.decay_steps)
+
     def describe(self) -> dict[str, Any]:
         """The extension as JSON data."""
-        return {**super().describe(), "decay_steps": self.decay_steps}
+        steps = self.decay_steps
+        several = list(steps) if isinstance(steps, tuple) else steps
+        return {**super().describe(), "decay_steps": several}
 
     def _decay_steps(self, schedule: Schedule, max_train_steps: int) -> int:
         if self.decay_steps is None:
             return schedule.decay_steps
+        if isinstance(self.decay_steps, Sequence):
+            raise ValueError(
+                "one schedule has one decay, but got (decay_steps="
+                f"{list(self.decay_steps)}): several are for a round, "
+                "tuner.Round(extend=...)"
+            )
         if schedule.decay in ENDLESS:
             raise ValueError(
                 f"decay={schedule.decay!r} has no length, but got "

@@ -11,6 +11,8 @@ from typing import Any
 from tuner.study.batching import check_batch_size, micro_batch_size
 from tuner.study.hyperparams import Hyperparams
 from tuner.study.names import unknown
+from tuner.study.progression import Progression
+from tuner.study.rounds import Round
 from tuner.study.sampling import METHODS
 from tuner.study.space import Space
 from tuner.study.stopping import Rule, Target, as_rules
@@ -36,56 +38,6 @@ class Maximize:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Round:
-    """Trials that train to one horizon.
-
-    Args:
-        max_train_steps: the horizon of every trial in the round, steps.
-        trials: how many new trials are sampled, shared evenly by the scientific
-            combinations.
-        points: explicit configurations that run beside the sampled trials: flat names
-            to values, all that is searched.
-        keep: how many of the previous round's trials go on, shared evenly by the
-            scientific combinations. The broken never do.
-        across: "each": every scientific combination keeps its share. "all": all are
-            ranked together, and a combination may drop out.
-        extend: how a kept trial's schedule becomes longer: a rule such as
-            `LengthenConstant()`, or any `(schedule, max_train_steps) -> schedule`.
-
-    Raises:
-        ValueError: for a round that would train nothing, or numbers out of range.
-    """
-
-    max_train_steps: int
-    trials: int = 0
-    points: Sequence[Mapping[str, Any]] = ()
-    keep: int = 0
-    across: str = "each"
-    extend: Callable[[Any, int], Any] | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "points", tuple(dict(p) for p in self.points))
-        for name, least in (("max_train_steps", 1), ("trials", 0), ("keep", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ValueError(
-                    f"`{name} >= {least}`, a whole number, must hold, "
-                    f"but got {name}={value!r}"
-                )
-        if not (self.trials or self.points or self.keep):
-            raise ValueError("a round needs trials=, points= or keep=, but has none")
-        if self.across not in ("each", "all"):
-            raise ValueError(f'across must be "each" or "all", but got {self.across!r}')
-        if bool(self.keep) != (self.extend is not None):
-            raise ValueError(
-                "keep= and extend= go together, but got "
-                f"(keep={self.keep}, extend={self.extend}): pass "
-                "extend=tuner.LengthenConstant() for schedules with a constant phase, "
-                "tuner.Stretch() for a cosine"
-            )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Study:
     """A question, and all that is needed to answer it.
 
@@ -101,6 +53,8 @@ class Study:
             Ties go to the lower loss of the same set, then to the lower trial.
         rounds: in order of growing horizons.
         eval_every: steps between evaluations; a divisor of every horizon.
+        production_steps: the length of the run that all this is for, if that is known:
+            reports then say what share of it a conclusion rests on.
         seed: rules all randomness.
         sampling: "halton" (scrambled, quasi-random), "random" or "grid".
         stop: rules, one or several: a `Target` that ends the study, a `Prune`, or any
@@ -122,23 +76,22 @@ class Study:
     seed: int = 0
     sampling: str = "halton"
     stop: Rule | Target | Sequence[Any] = ()
+    production_steps: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rounds", tuple(self.rounds))
         object.__setattr__(self, "stop", as_rules(self.stop))
-        for name in ("eval_every", "seed"):
-            object.__setattr__(self, name, whole(name, getattr(self, name)))
+        for name in ("eval_every", "seed", "production_steps"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, whole(name, value))
         if isinstance(self.objective, str):
             object.__setattr__(self, "objective", Minimize(self.objective))
         _check_names(self)
         _check_numbers(self)
         check_batch_size(self.task, self.space, self._points)
-        _check_rounds(self)
-        combinations = len(self.space.combinations())
-        for number, round_ in enumerate(self.rounds):
-            _check_shares(number, round_, combinations)
-        rounds = [_with_checked_points(self.space, round_) for round_ in self.rounds]
-        object.__setattr__(self, "rounds", tuple(rounds))
+        self.progression.check()
+        checked = tuple(self.progression.checked_rounds())
+        object.__setattr__(self, "rounds", checked)
 
     @property
     def target(self) -> Minimize | Maximize:
@@ -176,19 +129,14 @@ class Study:
         return {name: v for name, v in configuration.items() if name in names}
 
     @property
+    def progression(self) -> Progression:
+        """What its rounds are to each other."""
+        return Progression(self.rounds, self.space, self.eval_every)
+
+    @property
     def _points(self) -> list[Mapping[str, Any]]:
         """The explicit configurations of all rounds."""
         return [point for round_ in self.rounds for point in round_.points]
-
-
-def _with_checked_points(space: Space, round_: Round) -> Round:
-    """The round, its points' values as the space writes them (NumPy's numbers too)."""
-    completed = [space.complete(point) for point in round_.points]
-    points = [
-        {name: whole[name] for name in point}
-        for point, whole in zip(round_.points, completed, strict=True)
-    ]
-    return dataclasses.replace(round_, points=points)
 
 
 def _check_names(study: Study) -> None:
@@ -206,56 +154,12 @@ def _check_numbers(study: Study) -> None:
         raise ValueError(
             f"`eval_every >= 1` must hold, but got eval_every={study.eval_every}"
         )
+    if (steps := study.production_steps) is not None and steps < 1:
+        raise ValueError(
+            f"`production_steps >= 1` must hold, but got production_steps={steps}"
+        )
     if not 0 <= study.seed < 2**64:
         raise ValueError(f"`0 <= seed < 2**64` must hold, but got seed={study.seed}")
-
-
-def _check_rounds(study: Study) -> None:
-    if not study.rounds:
-        raise ValueError("a study needs at least one Round, but got none")
-    if study.rounds[0].keep:
-        raise ValueError(
-            f"the first round has no earlier trials to keep, but got "
-            f"keep={study.rounds[0].keep}: use trials= or points="
-        )
-    before, trained = 0, 0
-    for number, round_ in enumerate(study.rounds):
-        steps = round_.max_train_steps
-        if steps % study.eval_every:
-            low = steps // study.eval_every * study.eval_every
-            raise ValueError(
-                "eval_every must divide every max_train_steps, but got "
-                f"(eval_every={study.eval_every}, max_train_steps={steps}) in round "
-                f"{number + 1}: {low or study.eval_every} or "
-                f"{low + study.eval_every} would do"
-            )
-        if steps <= before:
-            raise ValueError(
-                "each round must be longer than the one before, but got "
-                f"max_train_steps={steps} after {before}"
-            )
-        if number and round_.keep > trained:
-            raise ValueError(
-                "`keep <= trials of the round before` must hold, but got "
-                f"(keep={round_.keep}, trials={trained}) in round {number + 1}"
-            )
-        before = steps
-        trained = round_.trials + len(round_.points) + round_.keep
-
-
-def _check_shares(number: int, round_: Round, combinations: int) -> None:
-    for name in ("trials", "keep"):
-        value = getattr(round_, name)
-        if name == "keep" and round_.across == "all":
-            continue
-        if value % combinations:
-            low = value // combinations * combinations
-            near = [str(n) for n in (low, low + combinations) if n]
-            raise ValueError(
-                f"{name} is shared evenly by the {combinations} scientific "
-                f"combinations, but got {name}={value} in round {number + 1}: "
-                f"{' or '.join(near)} would do"
-            )
 
 
 def describe(study: Study) -> dict[str, Any]:
@@ -268,11 +172,12 @@ def describe(study: Study) -> dict[str, Any]:
             "direction": "minimize" if study.target.sign > 0 else "maximize",
         },
         "space": study.space.describe(),
-        "rounds": [_describe_round(round_) for round_ in study.rounds],
+        "rounds": [round_.describe() for round_ in study.rounds],
         "eval_every": study.eval_every,
         "seed": study.seed,
         "sampling": study.sampling,
         "stop": [describe_rule(rule) for rule in study.rules],
+        "production_steps": study.production_steps,
         "task": {
             "class": type(study.task).__name__,
             "batch_size": study.task.batch_size,
@@ -280,16 +185,3 @@ def describe(study: Study) -> dict[str, Any]:
             "training_examples": len(study.task.train) if study.task.train else None,
         },
     }
-
-
-def _describe_round(round_: Round) -> dict[str, Any]:
-    fields = {
-        field.name: getattr(round_, field.name) for field in dataclasses.fields(round_)
-    }
-    extend = round_.extend
-    if extend is not None:
-        name = getattr(extend, "__name__", type(extend).__name__)
-        describe_rule = getattr(extend, "describe", lambda: {"function": name})
-        fields["extend"] = describe_rule()
-    fields["points"] = [dict(point) for point in round_.points]
-    return fields
