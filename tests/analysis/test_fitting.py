@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from tuner.analysis.fitting import (
+    better_end,
     closest,
     fastest,
     finest,
@@ -174,6 +175,43 @@ def test_a_rate_counts_where_it_fitted_and_was_evaluated_most_often():
     names = ["learning_rate", "outcome", "steps", "best", "within", "every"]
     tables = [pl.DataFrame(rows, names, orient="row") for rows in (coarse, fine)]
     assert finest(tables).rows() == [fine[0], coarse[1]]
+
+
+# A search in vain
+
+BROKEN = "diverged"
+ENDS = [
+    # errors of 12 trials, from the lowest rate to the highest; None is broken
+    ([0.9, 0.9, 0.8, 0.8, 0.7, 0.7, 0.6, 0.6, 0.5, 0.4, 0.3, 0.2], "high"),
+    ([0.2, 0.3, 0.4, 0.5, 0.6, 0.6, 0.7, 0.7, 0.8, 0.8, 0.9, 0.9], "low"),
+    ([0.9, 0.9, 0.8, 0.8, 0.7, 0.7, 0.6, 0.1, 0.5, 0.4, 0.3, 0.2], ""),
+    ([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.3, 0.4, 0.5, 0.6], ""),
+    ([0.9] * 3 + [0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.3, 0.2, 0.1] + [None] * 4, ""),
+    ([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1], ""),  # too few
+    ([None] * 12, ""),
+]
+
+
+@pytest.mark.parametrize(("errors", "end"), ENDS)
+def test_a_search_in_vain_may_have_got_better_towards_an_end(errors, end):
+    trials = pl.DataFrame(
+        {
+            "hp.rate": np.geomspace(1e-4, 1e-2, len(errors)),
+            "status": [BROKEN if error is None else "complete" for error in errors],
+            "best_objective": pl.Series(errors, dtype=pl.Float64),
+        }
+    )
+    assert better_end(trials, "hp.rate") == end
+
+
+def test_by_chance_alone_they_seldom_do():
+    rng = np.random.default_rng(0)
+    trials = pl.DataFrame({"hp.rate": np.arange(1.0, 17.0), "status": "complete"})
+    ends = [
+        better_end(trials.with_columns(best_objective=rng.random(16)), "hp.rate")
+        for _ in range(400)
+    ]
+    assert sum(map(bool, ends)) <= 4  # 1 %
 
 
 # How close the search came

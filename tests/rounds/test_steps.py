@@ -1,6 +1,7 @@
 """`find_steps`, the playbook's D6, from the study to its verdict."""
 
 import dataclasses
+import functools
 import json
 import shutil
 
@@ -10,10 +11,12 @@ import pytest
 
 import tuner
 from tuner.lanes.compilations import compilations
+from tuner.rounds import procedure
 from tuner.rounds.display import Silent
 from tuner.rounds.subject import longer_is_in_vain
 from tuner.store import verdict
 
+WAITS = "interrupted: the same call goes on."
 LAYOUT, SHORT = fittable.LAYOUT, fittable.SHORT
 
 
@@ -102,6 +105,29 @@ def test_d6_contradicting_labels_cannot_be_fitted_and_rounds_are_the_recipe(tmp_
     assert "cannot be fitted: none of 4 trials reached train/error 0" in found.text
     assert "Rounds are the recipe" in found.text
     assert not list((tmp_path / "steps").glob("grid-*"))
+
+
+def test_d6_rates_that_are_all_too_low_do_not_make_a_set_unfittable(tmp_path):
+    low = fittable.space(learning_rate=tuner.Float(1e-5, 1e-3, log=True))
+    study = fittable.study(space=low)
+    options = {"trials": 16, "first_steps": 100, "max_steps": 100}
+    found = find(study, tmp_path, **options)
+    assert (found.verdict, found.fits, found.edge) == ("refused", False, "high")
+    assert "they got better towards the high end of the rates from 1e-05" in found.text
+    assert found.next_grid == (1e-4, 1e-2)
+    further = find(study, tmp_path, low=1e-3, high=1.0, **options)
+    assert further.fits
+    assert further.configuration["learning_rate"] > 1e-3
+
+
+def test_interrupted_it_goes_on_to_the_same_verdict(found, tmp_path, monkeypatch):
+    little = functools.partial(procedure.run, budget=tuner.Budget(steps=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(procedure, "run", little)
+        left = find(fittable.study(), tmp_path)
+    assert (left.verdict, left.text) == ("unfinished", WAITS)
+    assert verdict.read(tmp_path) is None
+    assert find(fittable.study(), tmp_path).describe() == found.describe()
 
 
 # What a run reads of it

@@ -18,9 +18,10 @@ class StepsToFit:
     """How many steps the training set takes to be fitted perfectly, if it can be.
 
     Attributes:
-        verdict: "answer"; "refused", the set can be fitted but the fastest rate lies on
-            the grid's edge; "not fitted", no configuration fitted it; "unfinished",
-            interrupted, and the same call goes on.
+        verdict: "answer"; "refused", the best rates lie on an edge, of the grid or,
+            where nothing fitted, of the range that was searched; "not fitted", no
+            configuration fitted it; "unfinished", interrupted, and the same call goes
+            on.
         metric: by which a fit is judged.
         perfect: its perfect value.
         grid: lowest and highest rate, and how many.
@@ -36,7 +37,7 @@ class StepsToFit:
         learning_rate: the fastest.
         every: steps between its evaluations.
         edge: of the grid that the fastest lies on, "low", "high" or "".
-        next_grid: lowest and highest rate to try, where the answer is refused.
+        next_grid: lowest and highest rate to try, where there is no answer.
         off: what was switched off, and its value.
         unknown: names that do not say what they act on, and were searched.
     """
@@ -102,6 +103,13 @@ def _refused(found: StepsToFit) -> str:
     assert found.next_grid is not None
     low, high, _ = found.grid
     limits = f"from {number(low)} to {number(high)}"
+    following = " to ".join(map(number, found.next_grid))
+    if not found.fits:
+        return (
+            f"no answer: {_in_vain(found)}, but they got better towards "
+            f"the {found.edge} end of the rates {limits}, and {EDGES[found.edge]} one "
+            f"may fit. The range to try next is from {following}."
+        )
     if found.steps is None:
         where = (
             f"no rate of the grid {limits} fits it within "
@@ -111,9 +119,8 @@ def _refused(found: StepsToFit) -> str:
         where = (
             f"the fastest rate, {number(found.learning_rate)} in "
             f"{count(found.steps, 'step')}, is at the {found.edge} end of the grid "
-            f"{limits}, and {EDGES[found.edge]} rate may be faster"
+            f"{limits}, and {EDGES[found.edge]} one may be faster"
         )
-    following = " to ".join(map(number, found.next_grid))
     return (
         f"no answer: the training set can be fitted perfectly ({_goal(found)}), but "
         f"{where}. The grid to try next is from {following}."
@@ -126,15 +133,21 @@ def _not_fitted(found: StepsToFit) -> str:
         best, before = map(number, found.closest)
         came = f"the best came to {best}, and to {before} in half its steps"
     return (
-        f"the training set cannot be fitted: none of "
-        f"{count(found.searched_trials, 'trial')} reached {_goal(found)} within "
-        f"{count(found.searched_steps, 'step')}; {came}. Rounds are the recipe: many "
+        f"the training set cannot be fitted: {_in_vain(found)}; {came}. Rounds are the "
+        "recipe: many "
         "short trials, the best of them trained longer."
     )
 
 
 def _unfinished(found: StepsToFit) -> str:
     return "interrupted: the same call goes on."
+
+
+def _in_vain(found: StepsToFit) -> str:
+    return (
+        f"none of {count(found.searched_trials, 'trial')} reached {_goal(found)} "
+        f"within {count(found.searched_steps, 'step')}"
+    )
 
 
 def _goal(found: StepsToFit) -> str:

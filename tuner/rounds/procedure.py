@@ -12,6 +12,7 @@ import polars as pl
 from tuner.analysis.fitting import (
     RATES,
     Fastest,
+    better_end,
     closest,
     fastest,
     finest,
@@ -59,16 +60,17 @@ class Procedure:
 
     def find(self) -> StepsToFit:
         """Search, then grid after grid until the answer is fine enough."""
-        searched = self._run(
-            fitting.search_study(self.study, self.search, self.perfect, self.constant)
-        )
-        result = self._result(searched)
-        if result.verdict == UNFINISHED or not result.configuration:
-            return result
-        return self._with_grid(result)
+        result = self._searched(self.study)
+        if result.verdict not in (UNFINISHED, ANSWER):
+            further = fitting.over_grid(self.study, self.grid, self.constant.names)
+            result = result if further is None else self._searched(further)
+        return self._with_grid(result) if result.configuration else result
 
-    def _result(self, searched: Run) -> StepsToFit:
-        """What the search alone says."""
+    def _searched(self, study: Study) -> StepsToFit:
+        """What a search alone says: of an answer no more than that there is one."""
+        searched = self._run(
+            fitting.search_study(study, self.search, self.perfect, self.constant)
+        )
         p, curves = self.perfect, searched.metrics("valid", lineage=True)
         fits = first_fits(curves, p.metric, p.target.objective, maximize=p.maximize)
         result = StepsToFit(
@@ -81,17 +83,38 @@ class Procedure:
             closest=closest(curves, p.metric, maximize=p.maximize),
             rates=pl.DataFrame(schema=RATES),
         )
-        if result.verdict == UNFINISHED or fits.is_empty():
+        if result.verdict == UNFINISHED:
             return result
+        if fits.is_empty():
+            return self._unless_at_an_edge(result, searched)
         trial, steps = fits.sort("steps", "trial").row(0)
         rows = {row.trial: row for row in read_ledger(searched.directory).trials}
         configuration = dict(rows[trial].hyperparams)
         return dataclasses.replace(
             result,
+            verdict=ANSWER,
             configuration=configuration,
             rate=self._rate_of(configuration),
             searched_steps=steps,
         )
+
+    def _unless_at_an_edge(self, result: StepsToFit, searched: Run) -> StepsToFit:
+        """The verdict of a search in vain: may it be for its rates alone?"""
+        space, begun = searched.definition["study"]["space"], searched.trials
+        begun = begun.filter(round=1)
+        for name in self.constant.names:
+            rates = begun.select(pl.col(f"hp.{name}"), "status", "best_objective")
+            end = better_end(rates, f"hp.{name}", maximize=self.perfect.maximize)
+            if end:
+                low, high = space[name]["low"], space[name]["high"]
+                return dataclasses.replace(
+                    result,
+                    verdict=REFUSED,
+                    edge=end,
+                    grid=(low, high, self.grid.rates),
+                    next_grid=next_grid(low, high, space[name][end]),
+                )
+        return result
 
     def _with_grid(self, result: StepsToFit) -> StepsToFit:
         """The grid's verdict, on a configuration that fits in `searched_steps`."""

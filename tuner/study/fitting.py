@@ -9,7 +9,7 @@ configuration at many constant rates, each for the steps that the search needed
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -178,6 +178,24 @@ def grid_study(
         eval_every=every,
         stop=perfect,
     )
+
+
+def over_grid(study: Study, grid: Grid, names: Sequence[str]) -> Study | None:
+    """The study with the grid's rates to search; None if they are all its own.
+
+    Args:
+        study: as in `search_study`.
+        grid: the rates.
+        names: of the learning rate, flat.
+    """
+    ranges = [study.space.domains[name] for name in names]
+    reached = [r for r in ranges if isinstance(r, Range)]
+    low, high = min(r.low for r in reached), max(r.high for r in reached)
+    if low <= grid.low and grid.high <= high:
+        return None
+    rates = Float(grid.low, grid.high, log=True)
+    space = study.space.replace(dict.fromkeys(names, rates))
+    return dataclasses.replace(study, space=space)
 
 
 def with_task(study: Study, task: Task) -> Study:

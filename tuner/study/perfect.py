@@ -162,8 +162,8 @@ def _directed(
         return type(objective)(name)
     raise ValueError(
         f"whether {name!r} is to be small or large must be said, but got its name "
-        f"alone: perfect=0 (--perfect 0) if small, metric=tuner.Maximize({name!r}) "
-        "(--maximize) if large"
+        f"alone: give its perfect value, perfect=0.01 (--perfect 0.01), if small, "
+        f"metric=tuner.Maximize({name!r}) (--maximize) if large"
     )
 
 
