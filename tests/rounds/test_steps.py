@@ -13,7 +13,7 @@ import tuner
 from tuner.lanes.compilations import compilations
 from tuner.rounds import procedure
 from tuner.rounds.display import Silent
-from tuner.rounds.subject import longer_is_in_vain
+from tuner.rounds.subject import longer_is_in_vain, subject
 from tuner.store import verdict
 
 WAITS = "interrupted: the same call goes on."
@@ -96,6 +96,13 @@ def test_d6_a_grid_cut_off_too_low_is_refused_and_the_next_one_gives_an_answer(
     wider = find(fittable.study(), copy, low=next_low, high=10 * next_high)
     assert wider.verdict == "answer"
     assert low.steps is None or wider.steps < low.steps
+
+
+def test_d6_a_set_that_was_fitted_by_the_search_alone_is_fitted(tmp_path):
+    kept = {"fits": True, "steps": None, "searched_steps": 90}
+    verdict.write(tmp_path, kept | {"about": subject(fittable.study())})
+    (line,) = longer_is_in_vain(fittable.study(), tmp_path)
+    assert "fitted within 90 steps" in line
 
 
 def test_d6_contradicting_labels_cannot_be_fitted_and_rounds_are_the_recipe(tmp_path):

@@ -23,17 +23,18 @@ def longer_is_in_vain(study: Study, directory: Path) -> Iterator[str]:
         directory: of its run, where a verdict may be kept.
     """
     kept = verdict.read(directory)
-    if kept is None or not kept["fits"] or kept["steps"] is None:
+    if kept is None or not kept["fits"]:
         return
+    enough = kept["steps"] or kept["searched_steps"]
     longer = [
         (number, round_.max_train_steps)
         for number, round_ in enumerate(study.rounds, start=1)
-        if round_.keep and round_.max_train_steps > kept["steps"]
+        if round_.keep and round_.max_train_steps > enough
     ]
     if longer and kept["about"] == subject(study):
         number, steps = longer[0]
         yield (
-            f"the training set is fitted within {count(kept['steps'], 'step')} "
+            f"the training set is fitted within {count(enough, 'step')} "
             f"({directory / verdict.FOLDER / verdict.NAME}), so the study is not "
             f"compute-bound: round {number}'s {steps:,} steps are unlikely to help"
         )
