@@ -221,7 +221,7 @@ EXPECTED = [
     (
         "weight_decay",
         "regularization",
-        "perhaps, as a product with the rate and the horizon",
+        "perhaps, times rate and steps",
     ),
     ("x", None, "not known without a kind"),
 ]

@@ -6,8 +6,8 @@ configuration is adopted only if they are better in view of both variances (play
 C13).
 """
 
+import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -199,16 +199,24 @@ def _paired(runs: pl.DataFrame, base: pl.DataFrame) -> np.ndarray | None:
 def welch_interval(
     ours: np.ndarray, theirs: np.ndarray, level: float
 ) -> tuple[float, float]:
-    """Welch's interval of the difference of two means.
+    """Welch's interval of the difference of two means, each of two values or more.
 
-    Where neither side varies it has no width.
+    References:
+        B. L. Welch, The generalization of "Student's" problem when several different
+        population variances are involved, 1947
     """
-    if np.ptp(ours) == 0 and np.ptp(theirs) == 0:
-        difference = float(ours.mean() - theirs.mean())
+    ours_of_mean, theirs_of_mean = (
+        float(values.var(ddof=1)) / len(values) for values in (ours, theirs)
+    )
+    difference = float(ours.mean() - theirs.mean())
+    variance = ours_of_mean + theirs_of_mean
+    if variance == 0:
         return difference, difference
-    test: Any = stats.ttest_ind(ours, theirs, equal_var=False)
-    interval = test.confidence_interval(level)
-    return float(interval.low), float(interval.high)
+    freedom = variance**2 / (
+        ours_of_mean**2 / (len(ours) - 1) + theirs_of_mean**2 / (len(theirs) - 1)
+    )
+    reach = float(stats.t.isf((1 - level) / 2, freedom)) * math.sqrt(variance)
+    return difference - reach, difference + reach
 
 
 def _verdict(low: float | None, high: float | None, sign: int) -> str:

@@ -24,7 +24,7 @@ BY_KIND = {
     "schedule": "unlikely",
 }
 FALLS = "falls"
-BY_TIMESCALE = "perhaps, as a product with the rate and the horizon"
+BY_TIMESCALE = "perhaps, times rate and steps"
 UNKNOWN = "not known without a kind"
 CARRIES = ("very likely", "likely")
 

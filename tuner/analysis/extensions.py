@@ -6,6 +6,7 @@ control, so that a handful can tell what a rule is worth.
 """
 
 import itertools
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -105,14 +106,10 @@ def _compared(number: int, children: pl.DataFrame, sign: int) -> Iterator[tuple]
 def mean_interval(
     differences: np.ndarray, level: float
 ) -> tuple[float | None, float | None]:
-    """Student's interval of a mean; nothing below three values.
-
-    Values that are all the same have an interval without width.
-    """
+    """Student's interval of a mean; nothing below three values."""
     if len(differences) < FEWEST_PARENTS:
         return None, None
-    mean = float(differences.mean())
-    if np.ptp(differences) == 0:
-        return mean, mean
-    interval = stats.ttest_1samp(differences, 0).confidence_interval(level)
-    return float(interval.low), float(interval.high)
+    mean, number = float(differences.mean()), len(differences)
+    error = float(differences.std(ddof=1)) / math.sqrt(number)
+    reach = float(stats.t.isf((1 - level) / 2, number - 1)) * error
+    return mean - reach, mean + reach

@@ -9,7 +9,9 @@ from typing import Any
 
 import polars as pl
 
+from tuner.analysis.adoption import Adoption, compare_with_baseline
 from tuner.analysis.comparison import compare_combinations
+from tuner.analysis.configurations import with_own_results
 from tuner.analysis.curves import roots, with_lineage
 from tuner.analysis.finding import Finding
 from tuner.analysis.findings import findings
@@ -17,6 +19,7 @@ from tuner.analysis.phases import decay_begins
 from tuner.analysis.promoted import compare_with_parents
 from tuner.analysis.ranking import best_first, with_ties
 from tuner.analysis.steps import StepsKnown, steps_known
+from tuner.analysis.transfer import Transfer, transfers
 from tuner.report.axes import Axis, axis_of
 from tuner.report.colours import SERIES, series_colour
 from tuner.report.words import precision
@@ -155,6 +158,24 @@ class Material:
         return findings(
             self.trials, self.definition, self.evaluations, self.all_updates
         )
+
+    @cached_property
+    def transfers(self) -> list[Transfer]:
+        """What its rounds say about each other."""
+        own = with_own_results(
+            self.trials, self.evaluations, self.metric, maximize=self.maximize
+        )
+        return transfers(
+            own,
+            self.study["space"],
+            maximize=self.maximize,
+            production_steps=self.study.get("production_steps"),
+        )
+
+    @cached_property
+    def adoption(self) -> Adoption | None:
+        """The candidates beside the baseline, where both were trained several times."""
+        return compare_with_baseline(self.trials, maximize=self.maximize)
 
     @cached_property
     def steps(self) -> StepsKnown:

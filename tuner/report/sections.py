@@ -12,6 +12,13 @@ from tuner.report.panels import panels
 from tuner.report.provenance import reproduce, where_it_lies
 from tuner.report.steps import said_of_steps, steps_drawn
 from tuner.report.tables import best_trials, promoted_trials, verdict
+from tuner.report.transfer import (
+    adopted,
+    every_run,
+    foretold,
+    rules_compared,
+    verdict_on,
+)
 from tuner.report.words import count
 
 
@@ -22,7 +29,10 @@ def sections(material: Material) -> list[Html]:
         found(material),
         best(material),
         longer(material),
+        adoption(material),
         how_long(material),
+        transfer(material),
+        rules(material),
         against_hyperparameters(material),
         step_by_step(material),
         before_and_after(material),
@@ -94,6 +104,38 @@ def how_long(material: Material) -> Html | None:
         *said_of_steps(material),
         grid(steps_drawn(material), "medium"),
     )
+
+
+def adoption(material: Material) -> Html | None:
+    """Whether anything is better than the baseline, every run drawn."""
+    found = material.adoption
+    if found is None:
+        return None
+    return section(
+        "Better than the baseline?",
+        verdict_on(found.candidates[0], found, material.form),
+        *adopted(material, found),
+        grid([every_run(material, found)], "medium"),
+    )
+
+
+def transfer(material: Material) -> Html | None:
+    """What short runs foretold of long ones."""
+    if not any(found.num_pairs for found in material.transfers):
+        return None
+    return section("What short runs foretold", None, *foretold(material))
+
+
+def rules(material: Material) -> Html | None:
+    """Rules of extension on the same parents."""
+    parts = rules_compared(material)
+    if not parts:
+        return None
+    said = (
+        f"Differences in {material.metric}, the mean over trials that were extended "
+        "under both rules. The intervals of a round hold together."
+    )
+    return section("Rules of extension, side by side", said, *parts)
 
 
 def against_hyperparameters(material: Material) -> Html | None:
