@@ -69,3 +69,10 @@ def test_a_trial_without_evaluations_has_no_tie():
     evaluations = pl.DataFrame({"trial": [1], "step": [10], "valid/loss": [0.5]})
     evaluations = evaluations.cast({"trial": pl.Int32, "step": pl.Int32})
     assert with_ties(trials, evaluations, "valid/error")["tie"].item() is None
+
+
+def test_without_losses_the_earlier_trial_is_the_better_of_equals():
+    frame = pl.DataFrame(
+        {"trial": [2, 1], "status": ["complete"] * 2, "best_objective": [0.1, 0.1]}
+    )
+    assert rank(frame)["trial"].to_list() == [1, 2]

@@ -61,7 +61,7 @@ def test_c9_what_cannot_be_told_comes_with_the_command_that_would(two_rounds, ma
     text = "".join(said_of_steps(gather(run)))
     assert "Whether compute is the limit, this run cannot tell." in text
     assert (
-        f"tuner promote {run.directory} --keep 7 --steps 400 --extend lengthen-constant"
+        f"tuner promote {run.directory} --keep 7 --steps 400 --extend constant"
     ) in text
 
 

@@ -30,6 +30,7 @@ from tuner.analysis.gains import (
     with_rates,
 )
 from tuner.analysis.ranking import rank
+from tuner.analysis.shares import best_shares
 
 FEWEST_PROMOTED = 8  # twice as many as a mean needs, since some may break
 
@@ -90,9 +91,9 @@ def compute_bound(
     """Whether longer training would help, for every trial and for the study.
 
     Args:
-        trials: columns `trial`, `status`, `max_train_steps`, `best_objective`, `tie`
-            and what tells configurations apart: `hp.*` (or `sample`) and `combination`,
-            or `parent`.
+        trials: columns `trial`, `status`, `max_train_steps`, `best_objective`, and
+            what tells configurations apart: `hp.*` (or `sample`) and `combination`, or
+            `parent`.
         evaluations: whole curves: `trial`, `step`, the objective, and `examples` where
             epochs are to count.
         updates: whole curves of steps: `trial`, `step`, `learning_rate`, and the
@@ -110,6 +111,8 @@ def compute_bound(
     known = with_rates(trials, updates)
     if not configuration(known) and "parent" in known.columns:
         known = known.join(roots(trials).rename({"root": "sample"}), on="trial")
+    halves = best_shares(trials, maximize=maximize).select("trial", "better")
+    known = known.join(halves, on="trial", how="left", maintain_order="left")
     losses = _losses(updates, evaluations, train_loss)
     rows = measured(
         known, evaluations, losses, objective, train_loss, maximize=maximize
@@ -155,11 +158,17 @@ def _pairs(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _longest(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Of the pairs of horizons that enough configurations have the longest."""
+    """Of the pairs of horizons that enough configurations have the longest.
+
+    Of its configurations those that were in the better half: a poor one, whose rate is
+    too low, gains from any steps. Where they are few, all.
+    """
     counted = pairs.group_by("long", "short").len().sort("long", "short")
     enough = counted.filter(pl.col("len") >= FEWEST)
     chosen = (enough if enough.height else counted).tail(1)
-    return pairs.join(chosen, on=["long", "short"], how="semi", maintain_order="left")
+    these = pairs.join(chosen, on=["long", "short"], how="semi", maintain_order="left")
+    better = these.filter("better")
+    return better if better.height >= FEWEST else these
 
 
 def _better_half(
@@ -241,6 +250,6 @@ def extension(trials: pl.DataFrame) -> str:
     """The rule that suits the trials' schedules (playbook D9)."""
     phases: Sequence[str] = ("schedule.constant_steps", "schedule.decay_steps")
     if not set(phases) <= set(trials.columns):
-        return "lengthen-constant"
+        return "constant"
     constant: Mapping[str, int] = trials.select(pl.col(phases).max()).row(0, named=True)
-    return "stretch" if not constant[phases[0]] else "lengthen-constant"
+    return "stretch" if not constant[phases[0]] else "constant"

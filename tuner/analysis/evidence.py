@@ -78,7 +78,7 @@ def from_epochs(epochs: pl.DataFrame, training_examples: int | None) -> Evidence
     if not isinstance(seen, float):
         return Evidence(kind, UNDECIDED, "How often the data were seen is not known.")
     steps = longest["long"][0]
-    text = f"{steps:,} steps see {seen:.2g} epochs of {training_examples:,} examples"
+    text = f"{steps:,} steps see {seen:.3g} epochs of {training_examples:,} examples"
     if seen < 1:
         return Evidence(kind, BOUND, f"{text}: compute-bound by construction.")
     return Evidence(kind, UNDECIDED, f"{text}, which decides nothing.")

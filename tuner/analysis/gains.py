@@ -24,6 +24,7 @@ BOUND, NOT_BOUND, UNDECIDED = "compute-bound", "not compute-bound", "cannot tell
 GAINS = {
     "kind": pl.String,
     "trial": pl.Int64,
+    "better": pl.Boolean,
     "short": pl.Int64,
     "long": pl.Int64,
     "gain": pl.Float64,
@@ -57,7 +58,8 @@ def measured(
     """The progress of every complete trial by the objective and by the training loss.
 
     Args:
-        trials: what `with_rates` returns.
+        trials: what `with_rates` returns, with `better`, whether a trial is in the
+            better half of its horizon's.
         evaluations: whole curves with the objective.
         losses: whole curves with the training loss, None where it was not recorded.
         objective: the metric's name.
@@ -96,26 +98,28 @@ def horizon_gains(rows: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
 
     Returns:
         Columns of `GAINS`, a row for each configuration and pair of horizons; `trial`
-        is the first of the longer horizon's.
+        is the first of the longer horizon's, and `better` is true where a trial was in
+        the better half of the shorter horizon's.
     """
     if not keys:
         return pl.DataFrame(schema=GAINS)
     numbers = ["best", "last", "pace", "train_best", "train_pace"]
     means = (
         rows.group_by(*keys, "annealed", "horizon")
-        .agg(pl.col("trial").min(), pl.col(numbers).mean())
+        .agg(pl.col("trial").min(), pl.col("better").any(), pl.col(numbers).mean())
         .sort("horizon", "trial")
     )
     groups = [*keys, "annealed"]
     later = means.with_columns(
         pl.col(name).shift(1).over(groups, order_by="horizon").alias(f"short_{name}")
-        for name in ("horizon", *numbers)
+        for name in ("horizon", "better", *numbers)
     ).filter(pl.col("short_horizon").is_not_null())
     doublings = (pl.col("horizon") / pl.col("short_horizon")).log(2)
     gain = (pl.col("short_best") - pl.col("best")) / doublings
     return later.select(
         kind=pl.lit("two horizons"),
         trial=pl.col("trial").cast(pl.Int64),
+        better="short_better",
         short=pl.col("short_horizon").cast(pl.Int64),
         long=pl.col("horizon").cast(pl.Int64),
         gain=gain,
@@ -147,6 +151,7 @@ def slope_gains(rows: pl.DataFrame) -> pl.DataFrame:
     return high.select(
         kind=pl.lit("slope"),
         trial=pl.col("trial").cast(pl.Int64),
+        better="better",
         short=pl.col("high_step").cast(pl.Int64),
         long=pl.col("horizon").cast(pl.Int64),
         gain="late_gain",

@@ -11,8 +11,8 @@ def rank(trials: pl.DataFrame, *, maximize: bool = False) -> pl.DataFrame:
     A trial that broke, failed, or was never evaluated is not among them.
 
     Args:
-        trials: columns `trial`, `status`, `best_objective`, and `tie`, the loss at the
-            best step (null where there is none).
+        trials: columns `trial`, `status`, `best_objective`, and where there is one
+            `tie`, the loss at the best step (null where it is not known).
         maximize: whether the objective is to be large.
     """
     complete = trials.filter(pl.col("status") == "complete")
@@ -29,11 +29,11 @@ def best_first(trials: pl.DataFrame, *, maximize: bool = False) -> pl.DataFrame:
     sound = trials.filter(
         pl.col("status").is_in(BROKEN).not_(), pl.col("best_objective").is_finite()
     )
+    ties = [name for name in ("tie", "trial") if name in trials.columns]
     return sound.sort(
         "best_objective",
-        "tie",
-        "trial",
-        descending=[maximize, False, False],
+        *ties,
+        descending=[maximize] + [False] * len(ties),
         nulls_last=True,
     )
 

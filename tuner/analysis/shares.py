@@ -54,7 +54,7 @@ def best_shares(trials: pl.DataFrame, *, maximize: bool = False) -> pl.DataFrame
 
     Args:
         trials: columns `trial`, `status`, `max_train_steps`, `best_step`,
-            `best_objective` and `tie`.
+            `best_objective`, and `tie` where there is one.
         maximize: whether the objective is to be large.
 
     Returns:

@@ -176,7 +176,8 @@ def before_and_after(material: Material) -> Html | None:
         f"As recorded, for the same trials, at most {MAX_ROWS} points each. What "
         "parent and child share was run once."
     )
-    if material.steps.lints.filter(lint="seam").is_empty():
+    is_over = not material.trials["status"].is_in(["waiting", "running"]).any()
+    if is_over and material.steps.lints.filter(lint="seam").is_empty():
         said += " Nowhere does a rate jump where a child leaves its parent's."
     title = "Learning rates before and after extension"
     return section(title, said, grid(drawings, "medium"))

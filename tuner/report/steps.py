@@ -68,7 +68,8 @@ def best_steps_of(histogram: pl.DataFrame, advice: HorizonAdvice) -> Drawing:
     x = {"range": [0, 1], "tickformat": ".0%", "showgrid": False, "dtick": 0.25}
     most = histogram["num_trials"].max()
     assert isinstance(most, int)  # a horizon has trials
-    y = {"range": [0, 1.08 * most], "nticks": 4, "title": {"text": "trials"}}
+    ticks = {"dtick": 1} if most <= 4 else {"nticks": 4}
+    y = {"range": [0, 1.08 * most], "title": {"text": "trials"}, **ticks}
     title = {"title": {"text": "best step, share of the run"}}
     figure = blank(height=HEIGHT, x=x | title, y=y, right=24)
     for low, high in ((0, EARLY), (LATE, 1)):
