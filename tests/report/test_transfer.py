@@ -23,7 +23,7 @@ def text(markup):
 
 @pytest.fixture
 def material(trial, make_run):
-    """Makes what a page is made from out of frames of trials, with more columns."""
+    """Makes what a page is made from out of frames of trials."""
 
     def make(frame):
         names = [name for name in frame.columns if name.startswith("hp.")]
@@ -39,15 +39,12 @@ def material(trial, make_run):
                 parent=row["parent"],
                 max_train_steps=STEPS[row["round"]],
                 step=STEPS[row["round"]],
+                extend=row["extend"],
+                control=row["control"],
             )
             for row in frame.iter_rows(named=True)
         ]
-        run = make_run(rows, domains=SPACE, rounds=ROUNDS)
-        made = gather(run)
-        more = frame.select("trial", "extend", "control")
-        absent = more.select("trial", *set(more.columns) - set(made.trials.columns))
-        whole = made.trials.join(absent, on="trial", maintain_order="left")
-        return type(made)(**vars(made) | {"trials": whole})
+        return gather(make_run(rows, domains=SPACE, rounds=ROUNDS))
 
     return make
 
