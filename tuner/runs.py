@@ -13,7 +13,9 @@ import polars as pl
 from tuner.analysis.curves import with_lineage
 from tuner.analysis.finding import Finding
 from tuner.analysis.findings import findings
+from tuner.analysis.fit_findings import fit_findings
 from tuner.analysis.ranking import best_first, rank, with_ties
+from tuner.store import verdict
 from tuner.store.definition import NAME
 from tuner.store.reader import (
     is_running,
@@ -143,14 +145,26 @@ class Run:
 
     def findings(self) -> list[Finding]:
         """What the run says about itself that its reader should act upon."""
+        definition = self.definition
         if self.trials.is_empty():  # nor are there curves
-            return findings(self._with_ties(), self.definition)
-        return findings(
+            return findings(self._with_ties(), definition)
+        found = findings(
             self._with_ties(),
-            self.definition,
+            definition,
             self.metrics("valid", lineage=True),
             self.metrics("train", lineage=True),
         )
+        return [*found, *fit_findings(self.steps_to_fit, definition["study"])]
+
+    @property
+    def steps_to_fit(self) -> dict[str, Any] | None:
+        """The verdict of `find_steps` on this study, as data; None if there is none.
+
+        One on other data, or on another task, is none.
+        """
+        kept, definition = verdict.read(self.directory), self.definition
+        about = {"task": definition["study"]["task"], "data": definition["data"]}
+        return kept if kept is not None and kept["about"] == about else None
 
     def restore(self, trial: int, what: str = "best", *, like: Any = None) -> Any:
         """A state of a trial: of its best evaluation, its last, or its branch step.

@@ -172,8 +172,10 @@ class Noting(Silent):
         self.notes.append(text)
 
 
-def test_a_run_says_so_and_goes_on(found, directory):
+def test_a_run_and_its_findings_say_so_and_it_goes_on(found, directory):
     display = Noting()
     run = tuner.run(fittable.study(), directory, layout=LAYOUT, display=display)
     assert any("unlikely to help" in note for note in display.notes)
+    assert run.steps_to_fit["steps"] == found.steps
+    assert "D6" in {finding.id for finding in run.findings()}
     assert run.trials.filter(round=2)["status"].to_list() == ["complete"] * 2
