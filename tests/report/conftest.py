@@ -65,6 +65,7 @@ def trial() -> Callable[..., TrialRow]:
             "round": 1,
             "group": "all",
             "parent": None,
+            "resumed_from": changes.get("parent"),
             "start_step": 0,
             "resume": "fresh",
             "status": status,
