@@ -17,9 +17,12 @@ BASE = [0.50, 0.52, 0.48, 0.51, 0.49]
 
 def trials(*rows, **columns):
     frame = pl.DataFrame(list(rows), schema=SCHEMA, orient="row")
-    return frame.with_columns(
-        combination=pl.lit("{}"), status=pl.lit("complete"), **columns
-    ).with_row_index("trial")
+    given = {
+        "combination": pl.lit("{}"),
+        "status": pl.lit("complete"),
+        "hp.x": pl.col("sample"),
+    }
+    return frame.with_columns(**given | columns).with_row_index("trial")
 
 
 def retrained(sample, values, *, number=2):
@@ -28,7 +31,7 @@ def retrained(sample, values, *, number=2):
 
 def test_c13_a_candidate_that_is_better_given_both_variances_is_adopted():
     luck = (1, 3, 0, 0.01)  # the winning run
-    ours = [0.01, 0.41, 0.39, 0.40, 0.42]  # the first goes on from the winning run
+    ours = [0.01, 0.41, 0.39, 0.40, 0.42]  # the first has the winning run's seed
     found = compared(trials(luck, *retrained(-1, BASE), *retrained(3, ours)))
     (candidate,) = found.candidates
     assert candidate.verdict == "adopt"
@@ -66,21 +69,38 @@ def test_c13_candidates_come_best_first_and_share_the_chance_of_an_error():
 
 def test_c13_more_runs_are_asked_for_where_they_might_tell():
     rows = [*retrained(-1, [0.5, 0.6, 0.4]), *retrained(3, [0.45, 0.55, 0.35])]
-    found = compared(trials(*rows)).candidates[0]
+    found = compared(trials(*rows, seed=pl.lit(None, pl.Int32))).candidates[0]
     assert found.verdict == "cannot tell"
     # 2 x 0.1^2 x (1.960 + 0.842)^2 / 0.05^2 = 62.8
     assert found.enough == 63
 
 
+# Runs differ by 1 from seed to seed, the two by 0.1: only pairs can tell.
+BY_SEED = [*retrained(-1, [1.0, 2, 3, 4]), *retrained(3, [0.89, 1.91, 2.89, 3.91])]
+
+
 def test_c13_equal_seeds_are_paired():
-    # runs differ by 1 from seed to seed, the two by 0.1: only pairs can tell
-    base, ours = [1.0, 2.0, 3.0, 4.0], [0.89, 1.91, 2.89, 3.91]
-    rows = [*retrained(-1, base), *retrained(3, ours)]
-    seeded = trials(*rows, seed=pl.Series([7, 8, 9, 10] * 2))
-    (candidate,) = compared(seeded).candidates
+    (candidate,) = compared(
+        trials(*BY_SEED, seed=pl.Series([7, 8, 9, 10] * 2))
+    ).candidates
     assert (candidate.paired, candidate.verdict) == (True, "adopt")
-    (unpaired,) = compared(trials(*rows)).candidates
-    assert (unpaired.paired, unpaired.verdict) == (False, "cannot tell")
+    unknown = trials(*BY_SEED, seed=pl.lit(None, pl.Int32))
+    (candidate,) = compared(unknown).candidates
+    assert (candidate.paired, candidate.verdict) == (False, "cannot tell")
+
+
+def test_c13_replicates_of_later_rounds_share_their_seeds():
+    fresh = trials(*BY_SEED).with_columns(pl.col("replicate") + 3)
+    assert compared(fresh).candidates[0].paired
+
+
+def test_c13_the_baseline_is_the_rounds_first_point():
+    # a point that was in round 1 too has another sample in round 2
+    early = [(1, -1, 0, 0.9)]
+    rows = [*early, *retrained(-3, [0.1, 0.2]), *retrained(-2, BASE)]
+    found = compared(trials(*rows))
+    assert found.values == tuple(BASE)
+    assert [c.values for c in found.candidates] == [(0.1, 0.2)]
 
 
 def test_c13_two_rules_make_two_candidates():

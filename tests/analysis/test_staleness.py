@@ -95,10 +95,15 @@ def test_d2_a_searched_batch_size_counts_by_its_smallest():
 
 def test_d2_rounds_have_conditions_of_their_own():
     wider = {"dropout": domain("regularization", high=0.5)}
-    study = known(dropout=domain("regularization"), rounds=[{}, {"space": wider}])
-    rounds = [budget_conditions(study, number) for number in (1, 2)]
-    (change,) = changed_conditions(*rounds)
+    held = {"dropout": 0.0}
+    rounds = [{}, {"space": wider}, {"space": {}}, {"space": held}]
+    study = known(dropout=domain("regularization"), rounds=rounds)
+    first, second, third, last = (budget_conditions(study, n) for n in (1, 2, 3, 4))
+    (change,) = changed_conditions(first, second)
     assert (change.before, change.now) == ("0.0 to 0.2", "0.0 to 0.5")
+    assert changed_conditions(second, third) == []  # it stays wider
+    (change,) = changed_conditions(third, last)
+    assert (change.now, change.steps) == ("0.0", "fewer")
 
 
 def test_a_choice_is_said_by_its_values():

@@ -181,6 +181,7 @@ def test_c13_a_candidate_no_better_than_the_baseline_is_a_finding():
             sample=pl.lit(sample),
             replicate=pl.lit(i),
             best_objective=pl.lit(0.5 + value),
+            **{"hp.learning_rate": pl.lit(0.01 * (sample + 2))},
         )
         for sample in (-1, 7)
         for i, value in enumerate([0.0, 0.1, -0.1])

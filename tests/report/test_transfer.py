@@ -91,6 +91,7 @@ def retrained(material):
             replicate=pl.lit(i, pl.Int32),
             parent=pl.lit(None, pl.Int32),
             best_objective=pl.lit(level + value),
+            **{"hp.learning_rate": pl.lit(0.01 * (sample + 2))},
         )
         for sample, level in ((-1, 0.5), (7, 0.1))
         for i, value in enumerate([0.0, 0.01, -0.01, 0.0])

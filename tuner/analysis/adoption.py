@@ -76,13 +76,16 @@ def compare_with_baseline(
 ) -> Adoption | None:
     """The last round with replicates: is anything better than the baseline?
 
-    Runs are paired where both have a `seed` and share it; else the interval is Welch's.
+    Runs that share a seed are paired, where three do; else the interval is Welch's. The
+    column `seed` says which do, or else `replicate`: numbers above 0 stand for the same
+    random numbers in all configurations.
 
     Args:
         trials: columns `trial`, `round`, `sample`, `replicate`, `status`,
             `best_objective` and `hp.<name>`, where there is one also `seed`.
-        baseline: any trial of the baseline; None is the first configuration that the
-            study's author wrote down, whose sample is -1.
+        baseline: any trial of the baseline; None is the first of the configurations
+            that the study's author wrote down for that round, whose samples are below
+            0.
         maximize: whether the objective is to be large.
 
     Returns:
@@ -91,40 +94,50 @@ def compare_with_baseline(
     if not {"sample", "replicate"} <= set(trials.columns):
         return None
     numbered = _numbered(trials)
-    chosen = numbered.filter(
-        pl.col("sample") == -1 if baseline is None else pl.col("trial") == baseline
-    )
-    if chosen.is_empty():
-        return None
-    own = chosen["number"].to_list()[0]
+    named = [] if baseline is None else _named(numbered, baseline)
     for number in numbered["round"].unique().sort(descending=True):
-        found = _of_round(numbered, number, own, maximize)
+        runs = numbered.filter(round=number)
+        own = _written_down(runs) if baseline is None else named
+        found = _of_round(runs, number, own[0], maximize) if own else None
         if found is not None:
             return found
     return None
 
 
 def _numbered(trials: pl.DataFrame) -> pl.DataFrame:
-    """The trials with the number of their configuration, and whether they are fresh.
+    """The trials with their configuration's number, seed, and whether that is fresh.
 
     A run is fresh where none of an earlier round had its configuration and seed.
     """
-    key = configuration(trials)
-    first = pl.col("round").min()
-    seed = ["seed"] if "seed" in trials.columns else ["replicate"]
+    key = [name for name in configuration(trials) if name != "sample"]
+    known = pl.when(pl.col("replicate") > 0).then("replicate")
+    seed = pl.col("seed") if "seed" in trials.columns else known
     if "extend" not in trials.columns:
         trials = trials.with_columns(extend=pl.lit(None, pl.String))
     return (
         trials.sort("trial")
-        .with_columns(number=pl.struct(key).rank("dense"))
-        .with_columns(fresh=pl.col("round") == first.over("number", *seed))
+        .with_columns(seed=seed, number=pl.struct(key).rank("dense"))
+        .with_columns(run=pl.coalesce("seed", "replicate"))
+        .with_columns(
+            fresh=pl.col("round") == pl.col("round").min().over("number", "run")
+        )
     )
 
 
+def _named(numbered: pl.DataFrame, baseline: int) -> list[int]:
+    """The configuration of a trial."""
+    return numbered.filter(trial=baseline)["number"].to_list()
+
+
+def _written_down(runs: pl.DataFrame) -> list[int]:
+    """The configurations that were given as points, in their order."""
+    points = runs.filter(pl.col("sample") < 0).sort("sample", descending=True)
+    return points["number"].unique(maintain_order=True).to_list()
+
+
 def _of_round(
-    numbered: pl.DataFrame, number: int, own: int, maximize: bool
+    runs: pl.DataFrame, number: int, own: int, maximize: bool
 ) -> Adoption | None:
-    runs = numbered.filter(round=number)
     sound = runs.filter(
         pl.col("status") == "complete", pl.col("best_objective").is_finite()
     )
@@ -187,8 +200,6 @@ def _candidate(
 
 def _paired(runs: pl.DataFrame, base: pl.DataFrame) -> np.ndarray | None:
     """Differences of the runs that share a seed; None below three of them."""
-    if "seed" not in runs.columns:
-        return None
     other = base.select("seed", base="best_objective").drop_nulls("seed")
     both = runs.join(other, on="seed", maintain_order="left")
     if both.height < 3 or both["seed"].n_unique() < both.height:

@@ -19,6 +19,7 @@ FILLED = {
     "resume": pl.lit("fresh"),
     "extend": pl.lit(None, pl.String),
     "control": pl.lit(False),
+    "seed": pl.lit(None, pl.Int32),
     "tie": pl.lit(None, pl.Float64),
 }
 
@@ -46,7 +47,7 @@ def as_trials(
         The frame with `round` (the place of the horizon among all, from 1), `sample`
         (the same number for the same hyperparameters), `replicate`, `combination`,
         `best_step`, `best_objective`, `status`, `parent`, `start_step`, `resume`,
-        `extend`, `control` and `tie`, each as it was where it had one.
+        `extend`, `control`, `seed` and `tie`, each as it was where it had one.
 
     Raises:
         ValueError: where a column is missing, or a trial is there twice.

@@ -49,17 +49,22 @@ def budget_conditions(
 
     Args:
         definition: what `study.json` says.
-        round: counted from 1, whose own space counts; None is the study as declared.
+        round: counted from 1, with the space that it and those before have; None is
+            the study as declared.
     """
     study = definition["study"]
     task = study.get("task", {})
-    own = study["rounds"][round - 1].get("space") or {} if round else {}
+    space = dict(study["space"])
+    for described in study["rounds"][: round or 0]:
+        for name, entry in (described.get("space") or {}).items():
+            is_domain = isinstance(entry, Mapping)
+            space[name] = entry if is_domain else {"type": "fixed", "value": entry}
     return {
         "data": definition.get("data"),
         "training_examples": task.get("training_examples"),
         "batch_size": task.get("batch_size"),
         "augment": task.get("augment"),
-        "space": dict(study["space"]) | dict(own),
+        "space": space,
     }
 
 
