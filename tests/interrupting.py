@@ -1,4 +1,4 @@
-"""A display that interrupts the run it shows."""
+"""Displays that interrupt the run they show."""
 
 import os
 import signal
@@ -15,4 +15,14 @@ class StopAfter(Silent):
     def advanced(self, standing):
         self.left -= 1
         if not self.left:
-            os.kill(os.getpid(), signal.SIGINT)
+            self.interrupt()
+
+    def interrupt(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+class RaiseAfter(StopAfter):
+    """Raises an error then, so that nothing more is committed."""
+
+    def interrupt(self):
+        raise RuntimeError("from outside")

@@ -201,8 +201,9 @@ class Run:
         return with_ties(trials, self.metrics("valid", lineage=True), metric)
 
     def _leaves(self, trial: int, what: str) -> Mapping[str, Any]:
-        """The newest snapshot that holds it: a last state carries the best with it."""
-        holders = ("running", "last", "best") if what == "best" else (what,)
+        """The newest snapshot that holds it: whole states may carry the best."""
+        carry = self.definition.get("best_state", "lane") == "lane"
+        holders = ("running", "last", "best") if what == "best" and carry else (what,)
         return read_state(self.directory, trial, *holders)[1]
 
 

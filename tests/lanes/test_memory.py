@@ -1,5 +1,7 @@
 """What a layout needs is known before it runs: predicted = what XLA reports."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -40,6 +42,21 @@ def reported(program):
 def test_larger_layouts_are_predicted_from_small_ones(group, memory, layout):
     before = memory.plan(layout).of_call
     assert before == pytest.approx(reported(Program(group, layout)), rel=0.15)
+
+
+def test_best_states_that_lanes_do_not_carry_are_one_copy(group, memory):
+    layout = Layout(2, 2, 4)
+    apart = Memory(dataclasses.replace(group, best_in_lane=False))
+    ours, carried = apart.plan(layout), memory.plan(layout)
+    program = Program(apart.group, layout)
+    assert ours.of_call == pytest.approx(reported(program), rel=0.15)
+    names = {part.name for part in ours.parts}
+    assert "best state" not in names
+    assert "copy of what may be best" in names
+    known = [part.num_bytes for part in ours.parts if part.per == "lane"]
+    before = [part.num_bytes for part in carried.parts if part.per == "lane"]
+    assert sum(before) - sum(known) == memory.saved_by_snapshots(layout) > 0
+    assert apart.saved_by_snapshots(layout) == 0
 
 
 def test_parts_of_a_lane_are_its_types(group, memory):

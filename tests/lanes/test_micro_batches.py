@@ -70,6 +70,21 @@ def mixed():
     return Mixed(declared, program, trials, jobs, train(program, jobs))
 
 
+def test_best_states_that_lanes_do_not_carry_are_copied_out(mixed):
+    """A trial is evaluated at the end of some calls only, each at its own."""
+    group = dataclasses.replace(mixed.program.group, best_in_lane=False)
+    program = Program(group, mixed.program.layout)
+    program.compile()
+    outcome = train(program, mixed.jobs)
+    assert outcome.curves == mixed.outcome.curves
+    for trial in outcome.steps:
+        _, carried = mixed.outcome.states[trial, "end"]
+        step, best = outcome.states[trial, "best"]
+        assert step == carried["best_step"]
+        assert best.keys() == {name for name in carried if name.startswith("best")}
+        assert all(np.array_equal(leaf, carried[name]) for name, leaf in best.items())
+
+
 def test_sizes_share_one_program_and_all_make_their_steps(mixed):
     assert {t.hyperparams["batch_size"] for t in mixed.trials} == set(SIZES)
     assert mixed.declared.micro_batch_size == 16

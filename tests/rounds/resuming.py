@@ -1,4 +1,4 @@
-"""Run the small study in a process of its own that kills itself: DIRECTORY SEGMENTS.
+"""Run the small study in a process that kills itself: DIRECTORY SEGMENTS BEST_STATE.
 
 It commits after every second segment and dies, by SIGKILL, when it has read so many.
 """
@@ -18,7 +18,7 @@ import tuner  # noqa: E402
 from tuner.rounds.cadence import Cadence  # noqa: E402
 from tuner.rounds.recorder import Recorder  # noqa: E402
 
-directory, segments = sys.argv[1], int(sys.argv[2])
+directory, segments, best_state = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 turns, read, add = itertools.count(), itertools.count(1), Recorder.add
 
 
@@ -31,4 +31,4 @@ def add_or_die(self, segment, examples_per_step):
 
 Cadence.due = lambda self: next(turns) % 2 == 1
 Recorder.add = add_or_die
-tuner.run(small.study(), directory, layout="2x1x2")
+tuner.run(small.study(), directory, layout="2x1x2", best_state=best_state)

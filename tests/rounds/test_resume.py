@@ -32,7 +32,7 @@ def test_killed_three_times_it_ends_as_if_never_interrupted(uninterrupted, tmp_p
     # In the first group, in the second, and in the second round; then not at all.
     for segments, expected in [(5, -9), (9, -9), (10, -9), (0, 0)]:
         process = subprocess.run(
-            [sys.executable, HERE / "resuming.py", directory, str(segments)],
+            [sys.executable, HERE / "resuming.py", directory, str(segments), "lane"],
             check=False,
         )
         assert process.returncode == expected

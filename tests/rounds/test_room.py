@@ -105,7 +105,15 @@ def test_a_dry_run_says_what_takes_what(plan, memory):
     assert lines["best state"][-6:] == ["4", "x", "4.8", "kB", "a", "lane"]
     price = ["2", "x", "4.8", "kB", "a", "lane", "of", "a", "chunk"]
     assert lines["gradients"][-9:] == price
-    assert "the evaluation needs most" in said[-1]  # 200 examples, 32 in a batch
+    assert "the evaluation needs most" in said[-2]  # 200 examples, 32 in a batch
+    assert said[-1] == '  with best_state="snapshot", 57.6 kB less'  # 4 x 3 x 4.8 kB
+
+
+def test_a_dry_run_says_what_snapshots_of_best_states_take():
+    said = outline(preflight(study(), "snapshot"), "2x2x2", "1GB")
+    [line] = [text for text in said.splitlines() if "what may be best" in text]
+    assert line.split()[-6:] == ["4", "x", "4.8", "kB", "a", "lane"]
+    assert "best state" not in said
 
 
 def test_a_dry_run_shows_the_layout_that_fits(plan, monkeypatch, tight):

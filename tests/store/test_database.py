@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tuner.store import database
 from tuner.store.durable import DamagedError
-from tuner.store.ledger import FileRow, Place
+from tuner.store.ledger import FileRow, Place, Share
 from tuner.store.snapshots import Entry
 
 FIGURES = {"seconds": 1.5, "compilations": {"g0": 1}}
@@ -25,7 +25,7 @@ def place(trial: int, what: str, step: int, number: int) -> Place:
     return Place(entry, f"snapshots/{number}", 0)
 
 
-def commit(directory, number=1, trials=(), files=(), places=(), figures=FIGURES):
+def commit(directory, number=1, trials=(), files=(), places=(), **others):
     with database.writing(directory) as connection:
         database.record_commit(
             connection,
@@ -33,7 +33,7 @@ def commit(directory, number=1, trials=(), files=(), places=(), figures=FIGURES)
             trials=trials,
             files=files,
             places=places,
-            figures=figures,
+            **{"figures": FIGURES} | others,
         )
 
 
@@ -117,6 +117,33 @@ def test_a_snapshot_is_forgotten_once_no_state_lies_in_it(run):
     newer = place(1, "best", 9, number=2)
     commit(run, 2, files=[snapshot(2)], places=[newer])
     assert database.read(run).files.keys() == {PART.path, "snapshots/2"}
+
+
+def share(trial, what, of_trial, of_what, step=5):
+    names = {"trial": trial, "what": what, "of_trial": of_trial, "of_what": of_what}
+    return Share(**names, step=step)
+
+
+def test_a_shared_state_is_the_one_before_this_commit_and_stays(run):
+    """Trial 2 takes what trial 1 has just taken from its own best."""
+    shares = [share(1, "branch_best", 1, "best"), share(2, "best", 1, "branch_best")]
+    newer = place(1, "best", 9, number=2)
+    commit(run, 2, files=[snapshot(2)], places=[newer], shares=shares)
+    ledger = database.read(run)
+    assert set(ledger.entries) == {
+        newer,
+        place(1, "branch_best", 5, number=1),
+        place(2, "best", 5, number=1),
+    }
+    assert "snapshots/1" in ledger.files
+
+
+@pytest.mark.parametrize(("of_trial", "step"), [(2, 5), (1, 6)])
+def test_what_is_not_there_cannot_be_shared(run, of_trial, step):
+    rule = f"trial {of_trial} keeps no 'best' of step {step} for trial 2"
+    with pytest.raises(LookupError, match=rule):
+        commit(run, 2, shares=[share(2, "best", of_trial, "best", step)])
+    assert database.read(run).number == 1
 
 
 def test_a_running_state_lasts_as_long_as_its_trial_runs(run, row):

@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 
 from tuner.store import database, durable, reader, snapshots
+from tuner.store.ledger import Share
 from tuner.store.writer import Commit, Writer
 
 pytestmark = pytest.mark.slow
@@ -82,6 +83,9 @@ def story(row, stack, frame) -> list[Commit]:
             valid=frame([2], range(9, 10)),
             trials=[row(2, step=9, status="complete")],
             kept=[stack("best", {2: 8}), stack("best", {1: 5})],
+            shares=[
+                Share(trial=1, what="branch_best", of_trial=1, of_what="best", step=4)
+            ],
         ),
     ]
 

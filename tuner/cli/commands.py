@@ -121,6 +121,14 @@ def run(
             help="Trace a few calls of the programs, into profile/ of the run or DIR.",
         ),
     ] = None,
+    best_state: Annotated[
+        str | None,
+        typer.Option(
+            metavar="snapshot",
+            help="Save best states when trials improve, for less memory; `lane`, if "
+            "not given: in the lanes.",
+        ),
+    ] = None,
 ) -> None:
     """Run a study; what was interrupted goes on by the same command."""
     limit = None if budget is None else tuner.Budget.parse(budget)
@@ -129,7 +137,8 @@ def run(
         from tuner.cli.outline import outline
         from tuner.rounds.preflight import preflight
 
-        typer.echo(outline(preflight(chosen), layout, memory))
+        plan = preflight(chosen, best_state) if best_state else preflight(chosen)
+        typer.echo(outline(plan, layout, memory))
         return
     directory = directory or Path("runs", chosen.name)
     before = _trial_steps(directory)
@@ -141,6 +150,7 @@ def run(
         memory=memory,
         budget=limit,
         profile=traced,
+        best_state=best_state,
     )
     if done.status != "complete":
         if limit is not None and limit.is_used_up(done.figures):

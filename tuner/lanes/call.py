@@ -141,23 +141,28 @@ def _evaluated(group, like, data, lane, trained, inputs):
 
 def _judged(group, like, data, lane, trained, last, *, due):
     """The trial after the evaluation at its step `last`, which counts if it is due."""
-    state = as_keys(like, trained.state)
-    evaluation = evaluate(group, data, lane, state)
-    kept = as_words(bind(group.task, data["task"]).kept(state))
+    evaluation = evaluate(group, data, lane, as_keys(like, trained.state))
+    best = kept(group, like, data, trained.state) if group.best_in_lane else None
     objective = group.objective.sign * evaluation[group.objective.metric]
-    return with_best(trained, kept, objective, last, due=due), evaluation
+    return with_best(trained, best, objective, last, due=due), evaluation
+
+
+def kept(group: Group, like: Any, data: Any, state: Any) -> Any:
+    """What the task keeps of a state; keys as words in both."""
+    task = bind(group.task, data["task"])
+    return as_words(task.kept(as_keys(like, state)))
 
 
 @scope("best")
 def with_best(
-    trained: Trained, kept: Any, objective: jax.Array, step: jax.Array, *, due: Any
+    trained: Trained, new: Any, objective: jax.Array, step: jax.Array, *, due: Any
 ) -> Trained:
     """Best so far, replaced by the strictly better only: of equals the earliest."""
     better = trained.ok & due & jnp.isfinite(objective)
     better &= objective < trained.best_objective
     return dataclasses.replace(
         trained,
-        best=jax.tree.map(lambda a, b: jnp.where(better, a, b), kept, trained.best),
+        best=jax.tree.map(lambda a, b: jnp.where(better, a, b), new, trained.best),
         best_objective=jnp.where(better, objective, trained.best_objective),
         best_step=jnp.where(better, step, trained.best_step),
     )

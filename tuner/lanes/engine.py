@@ -12,23 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from tuner.lanes.copies import Copied, Judged, Taken
 from tuner.lanes.feed import Feed, Piece
+from tuner.lanes.improved import NOT_EVALUATED
 from tuner.lanes.job import Job
 from tuner.lanes.occupant import Occupant, call_inputs
 from tuner.lanes.phases import phase
 from tuner.lanes.placement import Placement
 from tuner.lanes.program import Program
-from tuner.lanes.state import flatten
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Copied:
-    """States copied out of lanes: row i of every array is of trials[i], at steps[i]."""
-
-    what: str  # branch | end | running
-    trials: tuple[int, ...]
-    steps: tuple[int, ...]
-    arrays: Mapping[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -146,6 +137,8 @@ class Engine:
 
         The copies are sent off before anything can reuse the lanes.
         """
+        if not self.program.group.best_in_lane:
+            flight.judged = self._judge(flight)
         due = {"branch": [], "end": [], "running": []}
         segment_steps = self.program.group.segment_steps
         for device, slot, occupant in self._occupied():
@@ -162,7 +155,20 @@ class Engine:
                 due["branch"].append((device, slot, occupant))
         flight.taken += [self._take(what, p) for what, p in due.items() if p]
 
-    def _take(self, what: str, places: Sequence["_Place"]) -> "_Taken":
+    def _judge(self, flight: "_Flight") -> Judged | None:
+        """Copies of what is kept of all lanes, where any was evaluated."""
+        evaluated = np.full(self.layout.lanes, NOT_EVALUATED, np.int32)
+        segment_steps = self.program.group.segment_steps
+        trials = {}
+        for lane, occupant in zip(flight.lanes.tolist(), flight.occupants, strict=True):
+            trials[lane] = occupant.job.trial
+            if occupant.is_due(segment_steps) and not occupant.broken:
+                evaluated[lane] = occupant.step
+        if (evaluated == NOT_EVALUATED).all():
+            return None
+        return Judged(trials, evaluated, self.program.keep(evaluated))
+
+    def _take(self, what: str, places: Sequence["_Place"]) -> Taken:
         """Copies of lanes; `take` has room for all of each device's."""
         room = self.layout.lanes_per_device
         index = np.zeros((self.layout.devices, room), np.int32)
@@ -173,7 +179,7 @@ class Engine:
             rows.append(device * room + row)
             filled[device] += 1
         occupants = [(o.job.trial, o.step) for _, _, o in places]
-        return _Taken(what, rows, occupants, self.program.take(index.reshape(-1)))
+        return Taken(what, rows, occupants, self.program.take(index.reshape(-1)))
 
     @phase("fill")
     def fill(self) -> None:
@@ -254,6 +260,8 @@ class Engine:
         last = after[:, -1]
         for occupant, ok in zip(occupants, outputs["ok"][lanes].all(1), strict=True):
             occupant.broken = not ok
+        copied = flight.judged.fetch(self.program, outputs) if flight.judged else []
+        copied += [taken.fetch(self.program) for taken in flight.taken]
         return Called(
             trials=np.array([o.job.trial for o in occupants], np.int32),
             base=first // micros,
@@ -267,7 +275,7 @@ class Engine:
             valid={name: a[lanes] for name, a in outputs["valid"].items()},
             best_objective=outputs["best_objective"][lanes],
             best_step=outputs["best_step"][lanes],
-            copied=tuple(taken.fetch(self.program) for taken in flight.taken),
+            copied=tuple(copied),
             ended=tuple(flight.ended),
         )
 
@@ -282,26 +290,6 @@ class Engine:
 _Place = tuple[int, int, Occupant]  # device, slot, trial
 
 
-@dataclasses.dataclass(frozen=True)
-class _Taken:
-    """Copies on the devices, on their way to the host."""
-
-    what: str
-    rows: list[int]
-    occupants: list[tuple[int, int]]  # trial, step
-    trained: Any
-
-    def fetch(self, program: Program) -> Copied:
-        """Bring them to the host, without the rows that only fill up."""
-        stacks = program.fetch(flatten(self.trained))
-        arrays = {
-            path: stack if len(self.rows) == len(stack) else stack[self.rows]
-            for path, stack in stacks.items()
-        }
-        trials, steps = zip(*self.occupants, strict=True)
-        return Copied(what=self.what, trials=trials, steps=steps, arrays=arrays)
-
-
 @dataclasses.dataclass
 class _Flight:
     """A call that has not been read, and what was taken out of the lanes after it."""
@@ -311,7 +299,8 @@ class _Flight:
     first: np.ndarray  # the ticks made before it
     rates: Mapping[str, np.ndarray]
     outputs: Any
-    taken: list[_Taken] = dataclasses.field(default_factory=list)
+    judged: Judged | None = None
+    taken: list[Taken] = dataclasses.field(default_factory=list)
     ended: list[int] = dataclasses.field(default_factory=list)
 
 

@@ -25,6 +25,8 @@ from tuner.study.supervised import SupervisedState
 from tuner.study.task import Variables
 
 ACTIVATIONS = "activations and the like"
+BEST = "best state"
+COPIES = ("copy for a commit", "copy at a branch step", "copy where trials end")
 LANE, CHUNK, DEVICE = "lane", "lane of a chunk", "device"
 SMALL = (2, 4)  # widths that stand for wider ones; one lane alone compiles otherwise
 CAREFUL = 2  # times what the traced text says: then there is room without compiling
@@ -84,7 +86,7 @@ class Memory:
         self._temp: dict[tuple[int, int, int], int] = {}  # by `_kind`
         one = Program(group, Layout(1, 1, 1))
         jaxpr, (_, outputs) = one.trace("advance")
-        self._lane = one.lane_type
+        self._lane, self._kept_bytes = one.lane_type, num_bytes(one.kept_type)
         self._call_bytes = num_bytes(outputs) + num_bytes(one.input_types()["advance"])
         self._call_ticks = one.group.call_ticks
         self._most_temp = CAREFUL * peak_bytes(jaxpr)
@@ -137,6 +139,15 @@ class Memory:
         fall = self._measured(two) - half._measured(two)
         return max(fall // (lanes * (size - size // 2)), 0)
 
+    def saved_by_snapshots(self, layout: Layout) -> int:
+        """Bytes that are saved where lanes do not carry their best states.
+
+        Those are in the lanes and in every copy of them; instead, one is copied.
+        """
+        if not self.group.best_in_lane:
+            return 0
+        return len(COPIES) * self._kept_bytes * layout.lanes_per_device
+
     def learn(self, program: Program) -> MemoryPlan:
         """The plan by what a program reports that was compiled at its own layout."""
         layout = program.layout
@@ -153,16 +164,17 @@ class Memory:
         call = -(-self._call_bytes * ticks // self._call_ticks)
         pending = num_bytes(self._lane.trained.pending)
         rest = num_bytes(self._lane) - sum(state.values()) - best - pending
-        state |= {"best state": best, "sums of micro-batches": pending}
+        state |= {BEST: best, "sums of micro-batches": pending}
+        copies: dict[str, int] = dict.fromkeys(COPIES, trained)
+        if not self.group.best_in_lane:
+            copies["copy of what may be best"] = self._kept_bytes
         return (
             *(Part(name, size, lanes, LANE) for name, size in state.items() if size),
             Part("keys, hyperparameters", rest, lanes, LANE),
             Part("data", self._data_bytes(), 1, DEVICE),
             Part("inputs, outputs of a call", call, lanes, LANE),
             Part("the same of the call before", call, lanes, LANE, True),
-            Part("copy for a commit", trained, lanes, LANE, True),
-            Part("copy at a branch step", trained, lanes, LANE, True),
-            Part("copy where trials end", trained, lanes, LANE, True),
+            *(Part(name, size, lanes, LANE, True) for name, size in copies.items()),
         )
 
     def _working(self, layout: Layout, temp: int) -> tuple[Part, ...]:

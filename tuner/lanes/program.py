@@ -1,8 +1,9 @@
-"""The compiled program of a group: four functions, each compiled once, then only run.
+"""The compiled program of a group: a few functions, each compiled once, then only run.
 
 `advance` takes every live lane some ticks on; `load` moves lanes to the front and
 begins new trials; `restore` puts snapshots into lanes; `take` copies lanes out. The
-state of all lanes stays on the devices and is donated from call to call.
+state of all lanes stays on the devices and is donated from call to call. Where lanes do
+not carry their best states, a fifth, `keep`, copies them out when trials improve.
 
 On each device the live lanes stand in front, in chunks of the layout's width, and
 `advance` loops over the live chunks only: their number is traced, so that eight long
@@ -22,9 +23,9 @@ import jaxtyping as jt
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from tuner.lanes import feed, lowering
+from tuner.lanes import feed, improved, lowering
 from tuner.lanes.abstract import types_of
-from tuner.lanes.call import NEIGHBOURS, call
+from tuner.lanes.call import NEIGHBOURS, call, kept
 from tuner.lanes.costs import Costs, costs
 from tuner.lanes.layout import Layout
 from tuner.lanes.state import LaneState, Trained, num_bytes
@@ -53,7 +54,8 @@ class Program:
             group, parts=layout.parts, segment_calls=feed.segment_calls(group, layout)
         )
         self.layout = layout
-        self.traces = dict.fromkeys(FUNCTIONS, 0)
+        self.functions = FUNCTIONS if group.best_in_lane else (*FUNCTIONS, "keep")
+        self.traces = dict.fromkeys(self.functions, 0)
         self.compile_seconds = 0.0
         self.note = ""
         self.bytes_sent = self.bytes_fetched = 0
@@ -77,10 +79,11 @@ class Program:
             other.__dict__["costs"] = self.costs
         return other
 
-    def compile(self, only: Sequence[str] = FUNCTIONS) -> None:
+    def compile(self, only: Sequence[str] | None = None) -> None:
         """Trace and compile its functions, side by side; those that are, are left."""
         started = time.perf_counter()
-        missing = [name for name in only if name not in self._compiled]
+        wanted = self.functions if only is None else only
+        missing = [name for name in wanted if name not in self._compiled]
         with concurrent.futures.ThreadPoolExecutor() as pool:
             pool.submit(lambda: self.costs)  # beside the others it takes no time
             building = {name: pool.submit(self.build, name) for name in missing}
@@ -159,11 +162,27 @@ class Program:
         """Copies of some lanes of each device, numbered within it."""
         return self._compiled["take"](self.lanes, self._put(lanes))
 
+    def keep(self, evaluated: jt.Int32[np.ndarray, " lanes"]) -> list[Any]:
+        """Copies of what is kept of all lanes, in pieces; see `improved`.
+
+        Args:
+            evaluated: the step at which each was evaluated, or `NOT_EVALUATED`.
+        """
+        inputs = self._put(evaluated)
+        return self._compiled["keep"](self.lanes, inputs, self._data)
+
     def fetch(self, outputs: Any) -> Any:
         """Wait for what the functions returned, and bring it to the host."""
         arrays = jax.device_get(outputs)
         self.bytes_fetched += num_bytes(arrays)
         return arrays
+
+    @property
+    def kept_type(self) -> Any:
+        """The types of what the task keeps of a state."""
+        data = types_of(self.group).data
+        one = functools.partial(kept, self.group, self.like)
+        return jax.eval_shape(one, data, self.lane_type.trained.state)
 
     @property
     def trained_type(self) -> Trained:
@@ -173,7 +192,7 @@ class Program:
     def _types(self, name: str) -> list[Any]:
         """The types of a function's arguments."""
         types = [self._lanes_type(), self.input_types()[name]]
-        if name in ("advance", "load"):
+        if name in ("advance", "load", "keep"):
             data = types_of(self.group).data
             types.append(_with_sharding(data, self._everywhere))
         return types
@@ -193,7 +212,7 @@ class Program:
     def _build(self, function: Callable, *types: Any) -> Any:
         """One function of every device's lanes and inputs, and of the data if need be.
 
-        The lanes are donated, except to `take`, which leaves them as they are.
+        The lanes are donated, except to what copies, which leaves them as they are.
         """
         mapped = jax.shard_map(
             function,
@@ -202,7 +221,7 @@ class Program:
             out_specs=LANES,
             check_vma=False,
         )
-        donated = () if function == self._take else (0,)
+        donated = () if function in (self._take, self._keep) else (0,)
         traced = jax.jit(mapped, donate_argnums=donated).trace(*types)
         self.note = lowering.speed_up(traced.jaxpr) or self.note
         quick = function == self._load and jax.default_backend() == "cpu"
@@ -220,6 +239,7 @@ class Program:
             "load": self._load_inputs(),
             "restore": {"lane": _array(np.int32, restored), "trained": stacked},
             "take": _array(np.int32, lanes),  # trials of one horizon end together
+            "keep": _array(np.int32, lanes),
         }
         return _with_sharding(types, self._by_lane)
 
@@ -302,6 +322,12 @@ class Program:
     def _take(self, lanes, index):
         self.traces["take"] += 1
         return jax.tree.map(lambda a: a[index], lanes.trained)
+
+    def _keep(self, lanes, evaluated, data):
+        self.traces["keep"] += 1
+        one = functools.partial(kept, self.group, self.like, data)
+        better = lanes.trained.best_step == evaluated
+        return improved.in_pieces(jax.vmap(one)(lanes.trained.state), better)
 
 
 def _state_and_lane(group: Group) -> tuple[Any, LaneState]:

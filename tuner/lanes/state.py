@@ -37,7 +37,7 @@ class Trained:
     state: Any  # the task's, keys as words
     ok: jt.Bool[jax.Array, "*lanes"]
     pending: Any  # `Pending`, or None where every tick makes an update
-    best: Any  # the kept part of the state at the best evaluation so far
+    best: Any  # the kept part of the best evaluation's state, or None: not carried
     best_objective: jt.Float32[jax.Array, "*lanes"]  # smaller is better
     best_step: jt.Int32[jax.Array, "*lanes"]
 

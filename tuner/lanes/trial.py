@@ -41,6 +41,7 @@ class Group:
         segment_calls: calls of the program that a segment takes, where a tick is a
             step: above one where the host has not room for all its batches at once.
         start_ticks: a divisor of the ticks at which trials begin; 0 if none is above 0.
+        best_in_lane: whether lanes carry their best states; else those are copied out.
         objective: the metric that decides the best step, and its direction.
         seed: the study's.
     """
@@ -56,6 +57,7 @@ class Group:
     parts: int = 1
     segment_calls: int = 1
     start_ticks: int = 0
+    best_in_lane: bool = True
 
     @property
     def tick_examples(self) -> int:
@@ -153,7 +155,7 @@ def begin(group: Group, data: Any, numbers: jax.Array, traced: Any) -> LaneState
         state=as_words(state),
         ok=jnp.bool_(True),
         pending=_nothing_pending(group, data, key, lane, state),
-        best=as_words(group.task.kept(state)),
+        best=as_words(group.task.kept(state)) if group.best_in_lane else None,
         best_objective=jnp.float32(jnp.inf),
         best_step=jnp.int32(-1),
     )

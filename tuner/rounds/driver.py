@@ -8,7 +8,6 @@ it stands is read from the ledger.
 import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from tuner.lanes.trial import Group
 from tuner.rounds.committer import Committer
 from tuner.rounds.display import Standing
 from tuner.rounds.ending import Ending
-from tuner.rounds.groups import by_group, group_name, make_group, make_job
+from tuner.rounds.groups import by_group, group_name, make_job
 from tuner.rounds.promotion import Chosen, Start, choose, starts, states
 from tuner.rounds.recorder import Recorder
 from tuner.rounds.rules import Rules
@@ -165,7 +164,7 @@ class Driver:
             if name in training:
                 self._submit(training[name], jobs)
             else:
-                work.append((name, make_group(self.study, trials[0]), jobs))
+                work.append((name, self.plan.group(name), jobs))
         return work
 
     def _can_begin(self, trial: Trial, there: Mapping[int, Mapping[str, int]]) -> bool:
@@ -231,7 +230,7 @@ class Driver:
         """What the lanes need, with the state of each trial that has begun before."""
         self.committer.wait()
         running = {
-            entry.trial: (entry.step, {n: a[i] for n, a in stack.arrays.items()})
+            entry.trial: (entry.step, {n: a[i, ...] for n, a in stack.arrays.items()})
             for stack in read_states(self.directory, "running")
             for i, entry in enumerate(stack.entries)
         }
@@ -243,15 +242,20 @@ class Driver:
                 # It was left when the study had ended, and is taken up again.
                 step, trained = read_state(self.directory, trial.trial, "last")
             if trained is None and row.resumed_from is not None:
-                step, trained = self._state_at(row.resumed_from, row.start_step)
+                what = self._kept_as(row.resumed_from, row.start_step)
+                step, trained = read_state(self.directory, row.resumed_from, what)
+                if self.recorder.bests:
+                    best_step = int(trained["best_step"])
+                    self.recorder.bests.inherit(
+                        trial.trial, row.resumed_from, what, best_step
+                    )
             jobs.append(make_job(self.study, trial, start_step=step, trained=trained))
         return jobs
 
-    def _state_at(self, trial: int, step: int) -> tuple[int, Mapping[str, Any]]:
-        """The state that a trial has left at a step."""
+    def _kept_as(self, trial: int, step: int) -> str:
+        """What the state is kept as that a trial has left at a step."""
         kept = states(read_ledger(self.directory))[trial]
-        what = next(what for what, at in kept.items() if at == step)
-        return read_state(self.directory, trial, what)
+        return next(what for what, at in kept.items() if at == step)
 
     @phase("record")
     def _record(self, engine: Engine, called: Called) -> None:
@@ -269,7 +273,7 @@ class Driver:
     def _frees(self, called: Called) -> bool:
         """Whether a call brought what a trial is held for, or that it never comes."""
         sources = {self._row(trial).resumed_from for trial in self._held}
-        left = [t for copied in called.copied for t in copied.trials]
+        left = [t for c in called.copied if c.what != "best" for t in c.trials]
         return not sources.isdisjoint([*left, *called.ended])
 
     def _commit(self) -> None:

@@ -13,6 +13,7 @@ from tuner.lanes.check import Signature, check
 from tuner.lanes.trial import Group
 from tuner.rounds import rules
 from tuner.rounds import schedules as schedules_
+from tuner.rounds.bests import LANE, SNAPSHOT
 from tuner.rounds.groups import by_group, make_group, traced
 from tuner.rounds.recorder import schemas
 from tuner.rounds.trials import Trial, planned
@@ -27,16 +28,19 @@ class Plan:
         rounds: the new trials of each round.
         members: the trials of each program, by its name.
         groups: the programs, by name, and what their trials record.
+        best_state: where lanes have their best states, "lane" or "snapshot".
     """
 
     study: Study
     rounds: tuple[tuple[Trial, ...], ...]
     members: Mapping[str, Sequence[Trial]]
     groups: Mapping[str, Signature]
+    best_state: str = LANE
 
     def group(self, name: str) -> Group:
         """What the trials of a program have in common."""
-        return make_group(self.study, self.members[name][0])
+        group = make_group(self.study, self.members[name][0])
+        return dataclasses.replace(group, best_in_lane=self.best_state == LANE)
 
     @property
     def schemas(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -50,12 +54,20 @@ class Plan:
         )
 
 
-def preflight(study: Study) -> Plan:
+def preflight(study: Study, best_state: str = LANE) -> Plan:
     """Plan a study and check all of it.
+
+    Args:
+        study: the study.
+        best_state: "lane" or "snapshot".
 
     Raises:
         ValueError, TypeError: with the rule, the values and the remedy.
     """
+    if best_state not in (LANE, SNAPSHOT):
+        raise ValueError(
+            f'best_state must be "{LANE}" or "{SNAPSHOT}", but got {best_state!r}'
+        )
     numbers = range(1, len(study.rounds) + 1)
     rounds = tuple(tuple(planned(study, number)) for number in numbers)
     everything = [trial for trials in rounds for trial in trials]
@@ -67,7 +79,13 @@ def preflight(study: Study) -> Plan:
         for name, trials in members.items()
     }
     rules.check(study, [signature.valid for signature in groups.values()])
-    return Plan(study=study, rounds=rounds, members=members, groups=groups)
+    return Plan(
+        study=study,
+        rounds=rounds,
+        members=members,
+        groups=groups,
+        best_state=best_state,
+    )
 
 
 def _evaluated_otherwise(

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tuner.lanes.engine import Called, Copied
+from tuner.lanes.copies import Copied
+from tuner.lanes.engine import Called
+from tuner.rounds.bests import Bests
 from tuner.rounds.schedules import RATE
 from tuner.store.ledger import TrialRow
 from tuner.store.snapshots import Entry, Stack
@@ -19,7 +21,7 @@ from tuner.store.writer import Commit
 
 Columns = Mapping[str, np.ndarray]
 OVER = "the study ended: its target was reached"  # the note of a trial that was left
-BEST = ("best.", "best_objective", "best_step")  # leaves that outlive a broken trial
+BEST = ("best", "best_objective", "best_step")  # leaves that outlive a broken trial
 
 
 def schemas(
@@ -38,6 +40,7 @@ class Recorder:
 
     Attributes:
         rows: the ledger's row of every trial, by its number.
+        bests: best states that come by themselves; None where lanes carry them.
     """
 
     def __init__(
@@ -47,10 +50,12 @@ class Recorder:
         valid_schema: Mapping[str, Any],
         sign: float,
         objective: str,
+        bests: Bests | None = None,
     ) -> None:
         self.rows = {row.trial: row for row in rows}
         self._train_schema, self._valid_schema = train_schema, valid_schema
         self._sign, self._objective = sign, objective
+        self.bests = bests
         self._changed: set[int] = set()
         self._train: list[Columns] = []
         self._valid: list[Columns] = []
@@ -116,17 +121,22 @@ class Recorder:
 
     @property
     def kept_bytes(self) -> int:
-        """The size of the states that wait to be kept for good."""
+        """The size of the states that wait to be kept for good.
+
+        Without the best ones: newer ones replace them, so there are few.
+        """
         return sum(a.nbytes for stack in self._kept for a in stack.arrays.values())
 
     def take(self, figures: Mapping[str, Any]) -> Commit:
         """All that a commit needs, and begin anew."""
+        bests, shares = self.bests.take() if self.bests else ([], [])
         commit = Commit(
             train=_frame(self._train, self._train_schema),
             valid=_frame(self._valid, self._valid_schema),
             trials=[self.rows[trial] for trial in sorted(self._changed)],
-            kept=_merged(self._kept),
+            kept=_merged([*self._kept, *bests]),
             running=_merged(self._running),
+            shares=shares,
             figures=figures,
         )
         self._changed = set()
@@ -178,12 +188,20 @@ class Recorder:
         if copied.what == "running":
             self._running.append(_stack(copied, "running"))
             return
+        if copied.what == "best":
+            assert self.bests is not None
+            for i in range(len(copied.trials)):
+                self.bests.add(_stack(_rows_of(copied, [i]), "best"))
+            return
         broken = [self.rows[t].diverged_step is not None for t in copied.trials]
         sound = _rows_of(copied, [i for i, b in enumerate(broken) if not b])
         what = "last" if copied.what == "end" else copied.what
         if sound.trials:
             self._kept.append(_stack(sound, what))
-        if copied.what == "end" and any(broken):
+        if self.bests is not None:
+            for trial in sound.trials if what == "branch" else ():
+                self.bests.branch(trial, self.rows[trial].best_step)
+        elif copied.what == "end" and any(broken):
             self._keep_best_of_broken(
                 _rows_of(copied, [i for i, b in enumerate(broken) if b])
             )
@@ -193,7 +211,11 @@ class Recorder:
         best_steps = copied.arrays["best_step"]
         copied = _rows_of(copied, [i for i, s in enumerate(best_steps) if s >= 0])
         if copied.trials:
-            arrays = {n: a for n, a in copied.arrays.items() if n.startswith(BEST)}
+            arrays = {
+                name: array
+                for name, array in copied.arrays.items()
+                if name.partition(".")[0] in BEST
+            }
             best = dataclasses.replace(copied, arrays=arrays)
             self._kept.append(_stack(best, "best"))
 

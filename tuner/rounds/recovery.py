@@ -13,6 +13,7 @@ from typing import Any
 import jax
 
 from tuner.lanes.layout import Layout
+from tuner.rounds.bests import LANE, Bests
 from tuner.rounds.driver import ENDED, Driver
 from tuner.rounds.recorder import Recorder
 from tuner.rounds.room import NoRoomError, TooLargeError
@@ -68,7 +69,8 @@ def _driver(session: Session) -> Driver:
     ledger, target = read_ledger(session.directory), session.plan.study.target
     train, valid = session.plan.schemas
     session.accounts.go_back(ledger.figures)
-    recorder = Recorder(ledger.trials, train, valid, target.sign, target.metric)
+    bests = None if session.plan.best_state == LANE else Bests()
+    recorder = Recorder(ledger.trials, train, valid, target.sign, target.metric, bests)
     return Driver(session, recorder)
 
 

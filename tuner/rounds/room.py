@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from tuner.lanes.device_memory import device_memory, parse_bytes
 from tuner.lanes.layout import Layout
-from tuner.lanes.memory import ACTIVATIONS, Memory, MemoryPlan
+from tuner.lanes.memory import ACTIVATIONS, BEST, Memory, MemoryPlan
 from tuner.lanes.program import Program
 from tuner.lanes.state import num_bytes
 from tuner.rounds.preflight import Plan
@@ -21,7 +21,7 @@ HARDLY = 0.1  # of what a lane needs beside its state
 REMEDIES = {
     "parameters": "a smaller model",
     "optimizer state": "an optimizer that carries less",
-    "best state": "a `kept` of the task that returns less",
+    BEST: 'best_state="snapshot" or a `kept` of the task that returns less',
     "data": "fewer examples, or narrower types",
     ACTIVATIONS: "a smaller batch",
 }
@@ -103,7 +103,10 @@ class Room:
         """What takes what, a line each."""
         memory, batch_size = self.memory(name), self._groups[name].tick_examples
         plan, price = memory.plan(layout), memory.per_example()
-        return "\n".join([*_lines(name, plan), *_of_a_batch(plan, batch_size, price)])
+        lines = [*_lines(name, plan), *_of_a_batch(plan, batch_size, price)]
+        if saved := memory.saved_by_snapshots(layout):
+            lines.append(f'  with best_state="snapshot", {_bytes(saved)} less')
+        return "\n".join(lines)
 
     def holds(self, programs: Sequence[tuple[str, Layout]]) -> bool:
         """Whether all of some programs, at their layouts, fit at once."""

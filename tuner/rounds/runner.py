@@ -11,6 +11,7 @@ from tuner.lanes.layout import idle_cores
 from tuner.lanes.trial import check_parts
 from tuner.rounds import rules
 from tuner.rounds.accounts import Accounts
+from tuner.rounds.bests import chosen
 from tuner.rounds.budget import Budget
 from tuner.rounds.definition import check_same, definition
 from tuner.rounds.display import Display
@@ -39,6 +40,7 @@ def run(
     budget: Budget | None = None,
     display: Display | None = None,
     profile: bool | str | Path = False,
+    best_state: str | None = None,
 ) -> Run:
     """Run a study, or go on with it; a complete one is left as it is.
 
@@ -57,6 +59,9 @@ def run(
         display: what shows the progress; a terminal's or a notebook's if None.
         profile: where to write a trace of JAX's profiler, of a few calls after the
             first ones; into `profile/` of the directory if True.
+        best_state: "lane": every lane carries its trial's best state. "snapshot": it is
+            copied out and saved when a trial improves, which takes less memory. If None
+            what the directory has, else "lane".
 
     Raises:
         ValueError, TypeError: before anything compiles, for what can never run.
@@ -64,9 +69,9 @@ def run(
         LockedError: where another process writes it.
     """
     directory = Path(directory)
-    plan = preflight(study)
     before = read_definition(directory) if (directory / NAME).exists() else {}
-    said = definition(study, before)
+    plan = preflight(study, chosen(best_state, before, directory))
+    said = {**definition(study, before), "best_state": plan.best_state}
     if before:
         check_same(before, said, directory)
     room = Room(plan, memory)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner.store.durable import DamagedError
-from tuner.store.ledger import FileRow, Ledger, Place, TrialRow
+from tuner.store.ledger import FileRow, Ledger, Place, Share, TrialRow
 from tuner.store.snapshots import Entry
 
 NAME = "trials.sqlite"
@@ -79,15 +79,19 @@ def record_commit(
     files: Sequence[FileRow],
     places: Sequence[Place],
     figures: Mapping[str, Any],
+    shares: Sequence[Share] = (),
     replaced: Sequence[str] = (),
     forgotten: Sequence[int] = (),
 ) -> None:
     """Acknowledges a commit.
 
     Files `replaced` are named no more, and states of trials `forgotten` neither. A
-    trial replaces its row, a state the one of the same trial and kind. The running
-    state of a trial that runs no more is forgotten, and so is a snapshot in which no
-    state lies any more.
+    trial replaces its row, a state the one of the same trial and kind; what `shares`
+    name is what was there before. The running state of a trial that runs no more is
+    forgotten, and so is a snapshot in which no state lies any more.
+
+    Raises:
+        LookupError: where a state to be shared is not there.
     """
     with _transaction(connection):
         for path in replaced:
@@ -96,6 +100,8 @@ def record_commit(
             connection.execute("delete from entries where trial = ?", (trial,))
         _put(connection, "trials", map(_trial_values, trials))
         _put(connection, "files", map(_file_values, files))
+        for share in shares:
+            _put(connection, "entries", [_shared_values(connection, share)])
         _put(connection, "entries", map(_place_values, places))
         connection.execute(
             "delete from entries where what = 'running' and trial not in"
@@ -235,6 +241,20 @@ def _file_values(file: FileRow) -> tuple:
 def _place_values(place: Place) -> tuple:
     entry = place.entry
     return entry.trial, entry.what, entry.step, place.path, place.row
+
+
+def _shared_values(connection: sqlite3.Connection, share: Share) -> tuple:
+    found = connection.execute(
+        "select path, row from entries where trial = ? and what = ? and step = ?",
+        (share.of_trial, share.of_what, share.step),
+    ).fetchone()
+    if found is None:
+        raise LookupError(
+            "a state to be shared must be kept already, but trial "
+            f"{share.of_trial} keeps no {share.of_what!r} of step {share.step} for "
+            f"trial {share.trial}"
+        )
+    return share.trial, share.what, share.step, *found
 
 
 def _real(value: float | None) -> float | None:

@@ -76,6 +76,25 @@ class FileRow:
     empty: Mapping[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """A state that lies in the ledger already is kept as something else too.
+
+    Attributes:
+        trial: whose it is to be as well.
+        what: it is to be kept as.
+        of_trial: whose it is.
+        of_what: it is kept as.
+        step: which it is of.
+    """
+
+    trial: int
+    what: str
+    of_trial: int
+    of_what: str
+    step: int
+
+
 class Place(NamedTuple):
     """Where a state lies: row `row` of the snapshot `path`."""
 

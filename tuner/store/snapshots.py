@@ -15,12 +15,15 @@ import numpy as np
 from tuner.store.names import check_known
 
 FOLDER = "snapshots"
-WHATS = ("best", "last", "branch", "running")
+WHATS = ("best", "last", "branch", "branch_best", "running")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One state of one trial, after `step` updates: best, last, branch or running."""
+    """One state of one trial, after `step` updates, and what it is kept as.
+
+    `branch_best` is what was best at the branch step, where that is a state of its own.
+    """
 
     trial: int
     what: str

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from tuner.store import database, definition, durable, lock, snapshots, tables
-from tuner.store.ledger import FileRow, Place, TrialRow
+from tuner.store.ledger import FileRow, Place, Share, TrialRow
 from tuner.store.snapshots import Stack
 from tuner.store.tables import Columns
 
@@ -30,6 +30,7 @@ class Commit:
         valid: new rows of the table `valid`.
         trials: inserted or replaced.
         kept: states kept for good (best, last, branch); the newest of a kind wins.
+        shares: states that earlier commits brought, before these replace any.
         running: states of trials now training, each until a newer one, or its end.
         figures: the run's accounting, as JSON; it replaces the earlier one.
     """
@@ -39,6 +40,7 @@ class Commit:
     trials: Sequence[TrialRow] = ()
     kept: Sequence[Stack] = ()
     running: Sequence[Stack] = ()
+    shares: Sequence[Share] = ()
     figures: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -100,6 +102,7 @@ class Writer:
             trials=commit.trials,
             files=[*saved, *self._append(number, frames)],
             places=places,
+            shares=commit.shares,
             figures=commit.figures,
         )
         self._sweep()  # what this commit replaced
