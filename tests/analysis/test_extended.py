@@ -195,6 +195,13 @@ def test_promoted_trials_are_looked_at_with_what_they_were_trained_with():
     ]
 
 
+def test_d9_what_went_on_from_a_relative_is_not_held_to_its_parents_prefix():
+    child = rates((1, 50), (0.95, 150))
+    own = lint_promoted(*promoted(child, resumed_from=[None, 0]))
+    assert own["lint"].to_list() == ["seam"]
+    assert lint_promoted(*promoted(child, resumed_from=[None, 7])).is_empty()
+
+
 def test_a_child_that_has_not_ended_is_not_looked_at():
     running = {"status": ["complete", "running"]}
     assert lint_promoted(*promoted(rates((1, 395), (0, 5)), **running)).is_empty()

@@ -107,6 +107,14 @@ def test_rare_evaluations_are_a_finding_with_an_interval_that_fits(
     assert finding.remedy == f"Evaluate more often: eval_every={remedy}."
 
 
+def test_d5_a_round_with_an_interval_of_its_own_is_judged_by_it():
+    given = definition(100, 400)
+    given["study"]["rounds"][1]["eval_every"] = 40
+    (finding,) = findings(trials(*sound(3)), given)
+    assert finding.text.startswith("A trial of 400 steps is evaluated 10 times")
+    assert finding.remedy == "Evaluate more often: eval_every=20."
+
+
 def test_the_text_on_rare_evaluations_has_its_numbers():
     (finding,) = findings(trials(*sound(3)), definition(100, eval_every=10))
     assert finding.text.startswith(

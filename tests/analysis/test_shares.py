@@ -120,6 +120,15 @@ def test_d4_evidence_counts_for_the_longest_horizon_alone():
     assert (long.horizon, long.says) == (2000, "too short")
 
 
+def test_d4_children_of_one_parent_count_once():
+    # two extensions of each of six: six trials are too few, twelve were not
+    parents = pl.Series([0, 1, 2, 3, 4, 5] * 2, dtype=pl.Int32)
+    siblings = trials([50] * 12, parent=parents)
+    assert said(siblings) == "cannot tell"
+    seeds = siblings.with_columns(replicate=pl.int_range(pl.len()) // 6)
+    assert said(seeds) == "too long"
+
+
 def test_d4_the_advice_has_its_numbers():
     frame = trials(RULES[1][0])
     (advice,) = advise(frame, evaluations(frame), updates(frame, 1.0))

@@ -100,8 +100,9 @@ def lint_promoted(trials: pl.DataFrame, updates: pl.DataFrame) -> pl.DataFrame:
     """What is doubtful about the schedules of promoted trials.
 
     Args:
-        trials: columns `trial`, `parent`, `start_step`, `round`, `status`, and
-            `hp.weight_decay` (also under a choice) where there is one.
+        trials: columns `trial`, `parent`, `start_step`, `round`, `status`, and where
+            there are such `resumed_from`, the trial whose state it began from if not
+            its parent's, and `hp.weight_decay`, also under a choice.
         updates: whole curves: `trial`, `step`, `learning_rate`.
 
     Returns:
@@ -117,10 +118,11 @@ def lint_promoted(trials: pl.DataFrame, updates: pl.DataFrame) -> pl.DataFrame:
     for row in promoted.iter_rows(named=True):
         trial, parent = row["trial"], row["parent"]
         both = decays[parent], decays[trial]
+        is_from_parent = row.get("resumed_from", parent) == parent
         lints = lint_extension(
             rates.get(parent, np.zeros(0)),
             rates.get(trial, np.zeros(0)),
-            start_step=row["start_step"],
+            start_step=row["start_step"] if is_from_parent else 0,
             weight_decays=() if None in both else both,
         )
         found += [(each.name, trial, row["round"], each.text) for each in lints]

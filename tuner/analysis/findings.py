@@ -89,11 +89,14 @@ def _broken(trials: pl.DataFrame) -> Iterator[Finding]:
 
 def _rarely_evaluated(study: Mapping[str, Any]) -> Iterator[Finding]:
     """A trial's best step can only be one at which it was evaluated."""
-    every = study["eval_every"]
-    horizons = [round_["max_train_steps"] for round_ in study["rounds"]]
-    shortest = min(horizons)
+    usual = study["eval_every"]
+    pairs = [
+        (r["max_train_steps"], r.get("eval_every") or usual) for r in study["rounds"]
+    ]
+    shortest, every = min(pairs, key=lambda pair: pair[0] // pair[1])
     if shortest // every >= FEWEST_EVALUATIONS:
         return
+    horizons = [steps for steps, interval in pairs if interval == every]
     enough = range(1, shortest // FEWEST_EVALUATIONS + 1)
     often = [n for n in enough if all(horizon % n == 0 for horizon in horizons)]
     yield Finding(

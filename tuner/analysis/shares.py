@@ -114,7 +114,8 @@ def advise(
     """What the best steps say of every horizon, the shortest first.
 
     Args:
-        trials: as in `best_shares`.
+        trials: as in `best_shares`. Children of one parent share its curve: where there
+            are the columns `parent` and `replicate`, of those the best counts.
         evaluations: whole curves, for their number: columns `trial`, `step`.
         updates: whole curves with `learning_rate`. Without them every schedule is taken
             for one that decays.
@@ -125,7 +126,7 @@ def advise(
             training helps. The longest horizon's late best steps then mean what they
             seem to, though its rate decays.
     """
-    shares = best_shares(trials, maximize=maximize)
+    shares = best_shares(_of_siblings_one(trials, maximize), maximize=maximize)
     counts = evaluations.group_by("trial").agg(num_evaluations=pl.len())
     shares = shares.join(counts, on="trial", how="left", maintain_order="left")
     decays = pl.lit(True)
@@ -144,6 +145,18 @@ def advise(
         )
         for horizon in horizons
     ]
+
+
+def _of_siblings_one(trials: pl.DataFrame, maximize: bool) -> pl.DataFrame:
+    """The best of the complete trials of one parent, horizon and seed."""
+    if "parent" not in trials.columns:
+        return trials
+    alone = -1 - pl.col("trial").cast(pl.Int64)
+    line = pl.col("parent").cast(pl.Int64).fill_null(alone)
+    seed = [name for name in ("replicate",) if name in trials.columns]
+    ranked = rank(trials, maximize=maximize).with_columns(line=line)
+    keys = ["line", "max_train_steps", *seed]
+    return ranked.unique(keys, keep="first", maintain_order=True)
 
 
 def _advice(

@@ -88,9 +88,11 @@ def best_steps_of(histogram: pl.DataFrame, advice: HorizonAdvice) -> Drawing:
             "%{customdata[1]:.0%} of the run<extra></extra>",
         )
     )
-    trials = count(advice.num_trials, "trial")
-    name = f"Best steps of {trials} of {count(advice.horizon)} steps"
-    return Drawing(f"best-steps-{advice.horizon}", name, figure, _note(advice))
+    number = histogram["num_trials"].sum()
+    name = f"Best steps of {count(number, 'trial')} of {count(advice.horizon)} steps"
+    once = "Of one parent's children the best counts. "
+    note = (once if number > advice.num_trials else "") + _note(advice)
+    return Drawing(f"best-steps-{advice.horizon}", name, figure, note)
 
 
 def _note(advice: HorizonAdvice) -> str:
