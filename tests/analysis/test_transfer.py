@@ -51,7 +51,8 @@ def test_d8_with_control_trials_the_regret_is_given():
         "Runs of 500 and of 2,000 steps order configurations alike: Kendall's tau "
     )
     assert (
-        ", of 24 configurations. Keeping the best 16 lost nothing: none of 8 " in said
+        ", of 24 configurations. Keeping the best 16 lost nothing: none of the 8 "
+        in said
     )
     assert said.endswith("though up to 31% of those left behind may.")
 
@@ -104,7 +105,7 @@ def test_d8_a_reversed_order_is_a_finding():
 def test_d8_better_ones_left_behind_are_a_finding():
     trials = two_rounds(0, truth=turning, noise=0.01, control=16)
     texts = [finding.text for finding in transfer_findings(trials, definition())]
-    assert any("16 of 16 control trials ended better" in text for text in texts)
+    assert any("16 of the 16 control trials ended better" in text for text in texts)
 
 
 def test_d8_only_what_a_child_did_itself_is_compared():

@@ -57,16 +57,18 @@ def missed(transfer: Transfer) -> str:
         )
     kept = found.table["keep"][-1]
     cost = found.table["regret"][-1]
-    others = "the others" if transfer.among == ALL else "control trials"
+    others = "others" if transfer.among == ALL else "control trials"
     if not found.better:
-        lost = f"Keeping the best {kept} lost nothing: none of {found.others} {others}"
+        lost = (
+            f"Keeping the best {kept} lost nothing: none of the {found.others} {others}"
+        )
         if transfer.among == ALL:
             return f"{lost} ended better."
         left = f"up to {found.most_missed:.0%} of those left behind may"
         return f"{lost} ended better, though {left}."
     lost = (
-        f"Keeping the best {kept} lost {cost:.3g}: {found.better} of {found.others} "
-        f"{others} ended better than all of them"
+        f"Keeping the best {kept} lost {cost:.3g}: {found.better} of the "
+        f"{found.others} {others} ended better than all of them"
     )
     if found.is_missing_some:
         return f"{lost}, as by lot in {found.chance:.1%} of cases."
