@@ -141,3 +141,15 @@ def test_a_schedule_has_the_rates_that_were_recorded(promoted, make_run):
 
 def test_without_promoted_trials_there_are_no_schedules(trial, make_run):
     assert schedules(gather(make_run([trial(0)]))) == []
+
+
+def test_children_that_resumed_or_ended_together_share_a_label(trial, make_run):
+    child = {"round": 2, "step": 300, "max_train_steps": 300, "resume": "exact"}
+    trials = [
+        trial(0, 0.3),
+        *[trial(n, 0.1, parent=0, start_step=75, **child) for n in (1, 2)],
+        trial(3, 0.1, parent=0, start_step=50, **child),
+    ]
+    (drawing,) = schedules(gather(make_run(trials)))
+    texts = [annotation.text for annotation in drawing.figure.layout.annotations]
+    assert texts == ["0", "1\N{EN DASH}3", "3 at 50", "1\N{EN DASH}2 at 75"]

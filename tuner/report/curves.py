@@ -87,7 +87,7 @@ def schedule(material: Material, family: Family) -> Drawing:
     figure = blank(height=SMALL, x=_steps(rows), y=rates, right=36)
     for trial in family.trials.iter_rows(named=True):
         _add_branch(figure, family, trial, rows, RATE)
-        _label_branch(figure, trial, rows.filter(trial=trial["trial"]))
+    _label_schedules(figure, family, rows)
     first = family.trials["trial"].first()
     return Drawing(f"schedule-{first}", family.series.label, figure)
 
@@ -187,21 +187,32 @@ def _label_ends(
         )
 
 
-def _label_branch(figure: go.Figure, trial: dict[str, Any], own: pl.DataFrame) -> None:
-    """A trial's number where its schedule ends, and its seam."""
-    if own.height:
-        step, rate = own.select("step", RATE).row(-1)
+def _label_schedules(figure: go.Figure, family: Family, rows: pl.DataFrame) -> None:
+    """The trials' numbers where their schedules end, and where they were resumed."""
+    tenth = (10 * pl.col(RATE) / pl.col(RATE).max()).round()
+    ends = rows.with_columns(tenth=tenth).group_by("trial", maintain_order=True).last()
+    for _, same in ends.group_by("step", "tenth", maintain_order=True):
+        step, rate = same.select("step", RATE).row(0)
         figure.add_annotation(
-            text=str(trial["trial"]), x=step, y=rate, xanchor="left", showarrow=False
+            text=_numbers(same), x=step, y=rate, xanchor="left", showarrow=False
         )
-    if trial["start_step"]:
+    resumed = family.trials.filter(pl.col("start_step") > 0).sort("start_step")
+    seams = resumed.partition_by("start_step", maintain_order=True)
+    for same in seams:
+        step = same["start_step"][0]
+        verb = "resumes at" if same.height == 1 else "resume at"
+        annotation = {"text": f"{_numbers(same)} {verb} {count(step)}"}
+        if len(seams) > 1:  # side by side there is no room
+            annotation = {"text": f"{_numbers(same)} at {count(step)}", "textangle": 90}
         figure.add_vline(
-            x=trial["start_step"],
+            x=step,
             line={"color": MUTED, "width": 1, "dash": "dot"},
-            annotation={
-                "text": f"{trial['trial']} resumes at {count(trial['start_step'])}",
-                "font": {"color": INK},
-                "xshift": 2,
-            },
-            annotation_position="top right",
+            annotation={**annotation, "font": {"color": INK}, "xshift": 2},
+            annotation_position="top right" if len(seams) == 1 else "bottom right",
         )
+
+
+def _numbers(trials: pl.DataFrame) -> str:
+    """The numbers of some trials, of many the first and the last."""
+    first, last = trials["trial"].min(), trials["trial"].max()
+    return str(first) if first == last else f"{first}\N{EN DASH}{last}"

@@ -88,7 +88,7 @@ def best_steps_of(histogram: pl.DataFrame, advice: HorizonAdvice) -> Drawing:
             "%{customdata[1]:.0%} of the run<extra></extra>",
         )
     )
-    number = histogram["num_trials"].sum()
+    number = int(histogram["num_trials"].sum())
     name = f"Best steps of {count(number, 'trial')} of {count(advice.horizon)} steps"
     once = "Of one parent's children the best counts. "
     note = (once if number > advice.num_trials else "") + _note(advice)
