@@ -84,7 +84,7 @@ def schedule(material: Material, family: Family) -> Drawing:
     rows = thin(own_curves(whole, family.trials), RATE, MAX_ROWS)
     top = rows.select(pl.col(RATE).max()).item() or 1.0
     rates = {"range": [-0.04 * top, 1.25 * top], "nticks": 5}
-    figure = blank(height=SMALL, x=_steps(rows), y=rates, right=36)
+    figure = blank(height=SMALL, x=_steps(rows), y=rates, right=48)
     for trial in family.trials.iter_rows(named=True):
         _add_branch(figure, family, trial, rows, RATE)
     _label_schedules(figure, family, rows)
