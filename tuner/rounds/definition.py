@@ -11,6 +11,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from tuner.analysis.staleness import budget_conditions
+from tuner.store.definition import NAME
+from tuner.store.reader import read_definition
 from tuner.study.data import Arrays
 from tuner.study.source import Source
 from tuner.study.study import Study, describe
@@ -39,11 +42,38 @@ def definition(study: Study, before: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "study": described,
         "data": data_digest(study.task),
+        "budget": budget(study.budget_from, before),
         "versions": {name: version(name) for name in LIBRARIES},
         "python": platform.python_version(),
         "device": {"platform": device.platform, "kind": device.device_kind},
         "instruction_set": instruction_set(),
     }
+
+
+def budget(
+    origin: str | Path | None, before: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Where the numbers of steps come from, and the conditions there.
+
+    Args:
+        origin: the directory of a run.
+        before: what this run's directory said: what it has of the same origin stays.
+
+    Raises:
+        FileNotFoundError: where there is no such run.
+    """
+    if origin is None:
+        return None
+    known = before.get("budget")
+    if known and known["from"] == str(origin):
+        return known
+    if not (Path(origin) / NAME).exists():
+        raise FileNotFoundError(
+            f"budget_from must be the directory of a run, but {str(origin)!r} holds "
+            "none: pass the one whose best steps set max_train_steps, or leave it out"
+        )
+    conditions = budget_conditions(read_definition(Path(origin)))
+    return {"from": str(origin), "conditions": conditions}
 
 
 def check_same(old: Mapping[str, Any], new: Mapping[str, Any], directory: Path) -> None:

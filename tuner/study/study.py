@@ -6,6 +6,7 @@ What is declared is checked here, before anything is traced or compiled.
 import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tuner.study.batching import check_batch_size, micro_batch_size
@@ -60,6 +61,9 @@ class Study:
         stop: rules, one or several: a `Target` that ends the study, a `Prune`, or any
             function of one trial's `Evaluations` that says whether to stop it. A trial
             that diverged stops always.
+        budget_from: the directory of the run by which the numbers of steps were
+            chosen. Its conditions are kept with the run, and what has changed since is
+            a finding.
 
     Raises:
         ValueError: for what can never run; see the message for the remedy.
@@ -77,6 +81,7 @@ class Study:
     sampling: str = "halton"
     stop: Rule | Target | Sequence[Any] = ()
     production_steps: int | None = None
+    budget_from: str | Path | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rounds", tuple(self.rounds))
@@ -183,5 +188,6 @@ def describe(study: Study) -> dict[str, Any]:
             "batch_size": study.task.batch_size,
             "micro_batch_size": study.micro_batch_size,
             "training_examples": len(study.task.train) if study.task.train else None,
+            "augment": study.task.augmentation,
         },
     }

@@ -100,6 +100,12 @@ class SupervisedTask(Task):
             "shared": {} if shared is None else {"shared": narrow(shared)},
         }
 
+    @property
+    def augmentation(self) -> str | None:
+        """The name of the function that augments training batches."""
+        augment = self.functions.augment
+        return getattr(augment, "__name__", type(augment).__name__) if augment else None
+
     def init(self, key: jax.Array, hyperparams: Hyperparams) -> SupervisedState:
         """Fresh variables and the optimizer's state for them."""
         variables = self.functions.init(key, hyperparams, **self.data["shared"])

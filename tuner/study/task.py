@@ -49,6 +49,11 @@ class Task(abc.ABC):
     traces_batch_size: bool = False
     examples_per_step: int = 1
 
+    @property
+    def augmentation(self) -> str | None:
+        """The name of what changes training examples at random, where there is that."""
+        return None
+
     @abc.abstractmethod
     def init(self, key: jax.Array, hyperparams: Hyperparams) -> State:
         """The state before the first step."""
