@@ -5,6 +5,8 @@ import small
 
 import tuner
 from tuner.cli.outline import outline
+from tuner.lanes import input_speed
+from tuner.lanes.input_speed import InputSpeed
 from tuner.rounds.preflight import preflight
 
 LONGER = tuner.LengthenConstant(decay_steps=10)
@@ -87,6 +89,32 @@ def test_many_combinations_are_only_counted():
     assert rounds(one, space=space) == [
         "round 1  8 trials of 8 scientific combinations, 20 steps each"
     ]
+
+
+INPUT = [
+    # read, trained   what is said
+    (
+        2000.4,
+        8000.0,
+        "warning: input-bound, the devices would wait 75% of the time: try",
+    ),
+    (7300.0, 8000.0, "reading keeps up"),
+]
+
+
+@pytest.mark.parametrize(("read", "trained", "said"), INPUT)
+def test_a_source_is_compared_with_a_cached_batch(monkeypatch, read, trained, said):
+    found = InputSpeed(read, trained)
+    monkeypatch.setattr(input_speed, "measure", lambda group, layout, job: found)
+    rows = list(zip(small.PIXELS[:600], small.LABELS[:600], strict=True))
+    source = tuner.Source(rows, threads=3)
+    text = outlined(layout="2x1x2", task=small.task(train=source))
+    speeds, verdict = text.split("\n\n")[-1].splitlines()
+    assert speeds == (
+        f"input: 3 threads read {read:,.0f} examples/s; on a cached batch, program "
+        "activation=relu in layout 2x1x2 trains 8,000 examples/s"
+    )
+    assert verdict.startswith(said)
 
 
 @pytest.mark.parametrize(("trials", "warned"), [(6, True), (8, False)])

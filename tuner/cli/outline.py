@@ -1,11 +1,18 @@
-"""What a study would run, in words, before anything is compiled."""
+"""What a study would run, in words, before anything is compiled.
+
+Only where the host reads the batches a program is: to say whether reading keeps up.
+"""
 
 import collections
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tuner.lanes import input_speed
+from tuner.lanes.compile_cache import programs_kept
+from tuner.lanes.feed import WORTH_TELLING, remedies
 from tuner.lanes.layout import Layout
+from tuner.rounds.groups import make_job
 from tuner.rounds.layouts import Layouts
 from tuner.rounds.preflight import Plan
 from tuner.rounds.room import Room
@@ -13,13 +20,14 @@ from tuner.rounds.rules import warning
 from tuner.rounds.trials import Trial
 from tuner.rounds.wording import count
 from tuner.study.rounds import Round, extension_text
+from tuner.study.source import Source
 
 LISTED = 6  # scientific combinations, more are only counted
 FEW = 4  # trials a program: with fewer, lanes stand empty
 
 
 def outline(plan: Plan, layout: str | None = None, memory: str | None = None) -> str:
-    """Rounds, programs and totals, a line each.
+    """Rounds, programs and totals, a line each; of a source, whether it keeps up.
 
     Args:
         plan: what `preflight` returns.
@@ -46,6 +54,8 @@ def outline(plan: Plan, layout: str | None = None, memory: str | None = None) ->
             *_warnings(plan, groups),
         ],
     ]
+    if isinstance(source := plan.study.task.train, Source):
+        blocks.append(_input(plan, layouts, source))
     if memory is not None:
         blocks += [[room.table(name, layouts[name])] for name in groups]
     return "\n\n".join("\n".join(block) for block in blocks)
@@ -139,6 +149,26 @@ def _batches(plan: Plan, groups: Mapping[str, Sequence[Trial]]) -> Iterator[str]
     shared = "one program for all sizes", f"{parts:,} micro-batches of {micro}"
     now, other = (shared, apart) if study.task.traces_batch_size else (apart, shared)
     yield f"batch sizes: {', '.join(now)}; the other way {', '.join(other)}"
+
+
+def _input(plan: Plan, layouts: Mapping[str, Layout], source: Source) -> Iterator[str]:
+    """What the source delivers, and what the program with most trials takes."""
+    name, members = max(plan.members.items(), key=lambda item: len(item[1]))
+    job = make_job(plan.study, members[0], start_step=0, trained=None)
+    with programs_kept():
+        found = input_speed.measure(plan.group(name), layouts[name], job)
+    yield (
+        f"input: {count(source.threads, 'thread')} read {found.read:,.0f} examples/s; "
+        f"on a cached batch, program {name} in layout {layouts[name]} trains "
+        f"{found.trained:,.0f} examples/s"
+    )
+    if found.waiting_share < WORTH_TELLING:
+        yield "reading keeps up"
+    else:
+        yield (
+            f"warning: input-bound, the devices would wait {found.waiting_share:.0%} "
+            f"of the time: {remedies(source)}"
+        )
 
 
 def _warnings(plan: Plan, groups: Mapping[str, Sequence[Trial]]) -> Iterator[str]:

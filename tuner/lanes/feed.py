@@ -104,6 +104,16 @@ def check(group: Group, layout: Layout) -> None:
         )
 
 
+def remedies(source: Source) -> str:
+    """What helps where reading does not keep up."""
+    return (
+        f"try more threads= than {source.threads} where reading waits for a disk or a "
+        "network, make examples cheaper to read (decoded, cut, uint8), or hold all on "
+        f"the device, train=source.load(): {len(source):,} examples of "
+        f"{source.example_bytes:,} bytes"
+    )
+
+
 def repeated(group: Group, numbers: tuple[int, int, int], lanes: int) -> Any:
     """One trial's first batches in every lane: to time a call without any reading."""
     one = read(group, Piece(numbers, 0, group.call_ticks))
@@ -178,11 +188,8 @@ class Feed:
         gain = 1 / max(1 - share, 0.01)  # more where reading keeps the devices' cores
         return (
             f"input-bound: {share:.0%} of the time the devices wait for batches; with "
-            f"batches at hand training would be at least {gain:.1f} times as fast: try "
-            f"more threads= than {source.threads} where reading waits for a disk or a "
-            "network, make examples cheaper to read (decoded, cut, uint8), or hold all "
-            f"on the device, train=source.load(): {len(source):,} examples of "
-            f"{source.example_bytes:,} bytes"
+            f"batches at hand training would be at least {gain:.1f} times as fast: "
+            f"{remedies(source)}"
         )
 
     def _parts(self, piece: Piece) -> list[Piece]:
