@@ -9,14 +9,14 @@ import numpy as np
 import optax
 import pytest
 import small
+from displays import Told
 from jax import lax
-from jax.interpreters import mlir
+from lowerings import as_in_jax, lower_by
 
 import tuner
 from tuner.lanes import convolutions, lowering
 from tuner.lanes.layout import Layout
 from tuner.lanes.program import Program
-from tuner.rounds.display import Silent
 from tuner.rounds.groups import make_group
 from tuner.rounds.trials import planned
 
@@ -24,17 +24,10 @@ from tuner.rounds.trials import planned
 PLAIN = functools.partial(convolutions.plain, expand_complex_convolutions=True)
 
 
-def lower_by(rule):
-    mlir.register_lowering(convolutions.PRIMITIVE, rule, platform="cpu")
-
-
 @pytest.fixture
 def by_jax():
-    """As it is before any program with a convolution was compiled."""
-    lower_by(PLAIN)
-    lowering._register.cache_clear()
-    yield
-    lowering._register.cache_clear()
+    with as_in_jax(convolutions.PRIMITIVE, PLAIN):
+        yield
 
 
 def convolve(images, kernel, **options):
@@ -105,19 +98,11 @@ def test_by_themselves_they_are_not(by_jax, monkeypatch):
     assert len(orders(compiled_segment())) > 1
 
 
-class Notes(Silent):
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
-
-
 def test_without_the_private_name_they_are_slow_and_a_note_says_so(
     by_jax, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(convolutions, "plain", None)
-    display = Notes()
+    display = Told()
     run = tuner.run(STUDY, tmp_path / "run", layout="2x1x1", display=display)
     assert run.status == "complete"
     (note,) = display.notes
@@ -175,7 +160,7 @@ def test_the_numbers_are_those_of_jax(by_jax, images, kernel, options):
         random.normal(size=(3, *shape)).astype(np.float32) for shape in (images, kernel)
     ]
     expected = value_and_gradients(*arrays, options)
-    lower_by(convolutions.lower)
+    lower_by(convolutions.PRIMITIVE, convolutions.lower)
     got = value_and_gradients(*arrays, options)
     for ours, theirs in zip(*map(jax.tree.leaves, (got, expected)), strict=True):
         # Sums of up to some hundred products, in another order.
@@ -190,6 +175,6 @@ def test_complex_numbers_are_those_of_jax(by_jax):
         for shape in (IMAGES, KERNEL)
     )
     expected = jax.jit(lambda *a: convolve(*a))(images, kernel)
-    lower_by(convolutions.lower)
+    lower_by(convolutions.PRIMITIVE, convolutions.lower)
     got = jax.jit(lambda *a: convolve(*a))(images, kernel)
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)  # other order

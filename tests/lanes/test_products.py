@@ -8,25 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
-from jax.interpreters import mlir
+from lowerings import as_in_jax, lower_by
 
-from tuner.lanes import lowering, products
+from tuner.lanes import products
 
 # As JAX registers it.
 PLAIN = functools.partial(products.plain, platform="cpu")
 
 
-def lower_by(rule):
-    mlir.register_lowering(products.PRIMITIVE, rule, platform="cpu")
-
-
 @pytest.fixture
 def by_jax():
-    """As it is before any program with a product was compiled."""
-    lower_by(PLAIN)
-    lowering._register.cache_clear()
-    yield
-    lowering._register.cache_clear()
+    with as_in_jax(products.PRIMITIVE, PLAIN):
+        yield
 
 
 def normal(*shape):
@@ -57,7 +50,7 @@ def has_transposed_gradient(text):
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_a_large_gradient_is_not_transposed(by_jax, lanes):
     assert has_transposed_gradient(compiled_text(lanes))
-    lower_by(products.lower)
+    lower_by(products.PRIMITIVE, products.lower)
     assert not has_transposed_gradient(compiled_text(lanes))
 
 
@@ -92,7 +85,7 @@ def test_the_numbers_are_those_of_jax(by_jax, left, right, numbers, exchanged):
         lax.dot_general, dimension_numbers=numbers, precision=precision
     )
     expected = jax.jit(lambda *a: product(*a))(*arrays)
-    lower_by(products.lower)
+    lower_by(products.PRIMITIVE, products.lower)
     lowered = jax.jit(lambda *a: product(*a)).lower(*arrays)
     as_asked = "precision = [DEFAULT, HIGHEST]" in lowered.as_text()
     assert as_asked is not exchanged

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import small
+from displays import RaiseAfter, StopAfter
 from equal_runs import assert_equal, bytes_of
-from interrupting import RaiseAfter, StopAfter
 
 import tuner
 from tuner.lanes.program import Program

@@ -6,11 +6,11 @@ import re
 import polars as pl
 import pytest
 import small
+from displays import Told
 from equal_runs import assert_equal
 
 import tuner
 from tuner.lanes.compilations import compilations
-from tuner.rounds.display import Silent
 from tuner.rounds.recorder import Recorder
 from tuner.store.reader import read_ledger
 
@@ -29,19 +29,6 @@ def study(**changes):
         ],
     }
     return small.study(**(fields | changes))
-
-
-class Told(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.notes, self.standings = [], []
-
-    def note(self, text):
-        self.notes += [] if text.startswith("JAX") else [text]
-
-    def advanced(self, standing):
-        self.standings.append(standing())
 
 
 @pytest.fixture(scope="module")

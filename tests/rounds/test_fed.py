@@ -1,16 +1,14 @@
 """A study whose examples the host reads goes through its rounds like any other."""
 
-import os
 import re
-import signal
 
 import polars as pl
 import pytest
 import small
+from displays import StopAfter
 
 import tuner
 from tuner.rounds.definition import data_digest
-from tuner.rounds.display import Silent
 
 ROWS = [(small.PIXELS[i], small.LABELS[i]) for i in range(600)]
 
@@ -43,22 +41,11 @@ def test_two_rounds_of_a_source_are_those_of_arrays(of_arrays, tmp_path):
     assert outcome(run) == of_arrays
 
 
-class StopAfterSeven(Silent):
-    """Sends this process a signal once seven calls have been read."""
-
-    left = 7
-
-    def advanced(self, standing):
-        self.left -= 1
-        if not self.left:
-            os.kill(os.getpid(), signal.SIGINT)
-
-
 def test_stopped_by_a_signal_it_goes_on_as_if_never_stopped(of_arrays, tmp_path):
     """Within a segment, of which there was room for one step at a time."""
     directory, layout = tmp_path / "run", "2x1x2"
     narrow = study_of(tuner.Source(ROWS, buffer_bytes=150_000))
-    run = tuner.run(narrow, directory, layout=layout, display=StopAfterSeven())
+    run = tuner.run(narrow, directory, layout=layout, display=StopAfter(7))
     steps = run.trials.filter(pl.col("status") == "running")["step"]
     assert any(step % 5 for step in steps)
     wide = study_of(tuner.Source(ROWS))

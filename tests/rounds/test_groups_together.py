@@ -1,15 +1,13 @@
 """Programs that train side by side: one joins in where another has none waiting."""
 
-import signal
-
 import numpy as np
 import pytest
 import small
+from displays import StopAfter
 
 import tuner
 from tuner.lanes.engine import Engine
 from tuner.rounds.cadence import Cadence
-from tuner.rounds.display import Silent
 from tuner.rounds.workshop import Workshop
 
 LAYOUT = "2x2x2"  # lanes for all six trials of a program
@@ -39,18 +37,6 @@ def study():
     return small.study(rounds=[tuner.Round(trials=12, max_train_steps=40)])
 
 
-class Stop(Silent):
-    """Asks the run to stop after some calls."""
-
-    def __init__(self, calls):
-        self.left = calls
-
-    def advanced(self, standing):
-        self.left -= 1
-        if not self.left:
-            signal.raise_signal(signal.SIGINT)
-
-
 def tables(run):
     return [run.metrics(name).sort("trial", "step") for name in ("train", "valid")]
 
@@ -62,7 +48,7 @@ def test_interrupted_between_two_programs_the_rest_is_the_same(
     assert advanced[:5] == ["relu", "relu", "tanh", "relu", "tanh"]
     monkeypatch.setattr(Cadence, "due", lambda self: False)  # saved when stopped alone
     directory = tmp_path / "again"
-    stopped = tuner.run(study(), directory, layout=LAYOUT, display=Stop(5))
+    stopped = tuner.run(study(), directory, layout=LAYOUT, display=StopAfter(5))
     running = stopped.trials.filter(status="running")
     assert set(running["hp.activation"]) == {"relu", "tanh"}
     resumed = tuner.run(study(), directory)

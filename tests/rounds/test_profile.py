@@ -6,21 +6,11 @@ import re
 
 import pytest
 import small
+from displays import Told
 
 import tuner
 from tuner.rounds import profile as module
-from tuner.rounds.display import Silent
 from tuner.rounds.profile import CALLS, WARM_UP, Profile
-
-
-class Notes(Silent):
-    """A display that keeps what it is told."""
-
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +21,7 @@ def profiled(tmp_path_factory):
         rounds=[tuner.Round(trials=2, max_train_steps=20)],
         eval_every=1,
     )
-    display, folder = Notes(), tmp_path_factory.mktemp("profiled") / "run"
+    display, folder = Told(), tmp_path_factory.mktemp("profiled") / "run"
     tuner.run(study, folder, layout="2x1x1", display=display, profile=True)
     return folder, display.notes
 

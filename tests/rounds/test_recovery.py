@@ -10,6 +10,7 @@ import jax
 import polars as pl
 import pytest
 import small
+from displays import Told
 from equal_runs import assert_equal
 
 import tuner
@@ -17,7 +18,6 @@ from tuner.lanes.engine import Engine
 from tuner.lanes.layout import Layout
 from tuner.lanes.program import Program
 from tuner.rounds.committer import Committer
-from tuner.rounds.display import Silent
 from tuner.rounds.preflight import preflight
 from tuner.rounds.room import NoRoomError, Room
 
@@ -37,14 +37,6 @@ def study(*rounds):
 def undisturbed(tmp_path_factory):
     directory = tmp_path_factory.mktemp("runs") / "whole"
     return tuner.run(study(), directory, layout="2x2x2")
-
-
-class Notes(Silent):
-    def __init__(self):
-        self.texts = []
-
-    def note(self, text):
-        self.texts.append(text)
 
 
 @pytest.fixture
@@ -91,8 +83,8 @@ def exhaust(monkeypatch):
 def test_a_run_that_was_out_of_memory_is_bitwise_the_undisturbed_one(
     undisturbed, exhaust, tmp_path, kind, name, call
 ):
-    failed, notes = exhaust(kind, name, call), Notes()
-    run = tuner.run(study(), tmp_path / "run", layout="2x2x2", display=notes)
+    failed, told = exhaust(kind, name, call), Told()
+    run = tuner.run(study(), tmp_path / "run", layout="2x2x2", display=told)
     assert len(failed) == 1
     assert_equal(run, undisturbed)
     assert run.figures["trial_steps"] == undisturbed.figures["trial_steps"]
@@ -100,7 +92,7 @@ def test_a_run_that_was_out_of_memory_is_bitwise_the_undisturbed_one(
     [event] = run.definition["out_of_memory"]
     assert (event["layout"], event["now"], event["restarted"]) == ("2x2x2", "2x1x2", [])
     assert run.definition["layouts"][event["program"]] == "2x1x2"
-    assert "goes on in layout 2x1x2 from commit" in " ".join(notes.texts)
+    assert "goes on in layout 2x1x2 from commit" in " ".join(told.notes)
     assert not {"lanes", "_data"} & vars(failed[0]).keys()  # nothing on the devices
 
 
@@ -110,13 +102,13 @@ def test_with_one_chunk_left_unfinished_trials_begin_anew_in_narrower_lanes(
     """Of 9 trials 8 are in the two lanes of four; they have trained when it fails."""
     nine = study(tuner.Round(trials=9, max_train_steps=20))
     exhaust(Program, "advance", 4)
-    notes = Notes()
-    run = tuner.run(nine, tmp_path / "run", layout="2x1x4", display=notes)
+    told = Told()
+    run = tuner.run(nine, tmp_path / "run", layout="2x1x4", display=told)
     [event] = run.definition["out_of_memory"]
     assert (event["layout"], event["now"]) == ("2x1x4", "2x1x2")
     assert event["commit"] > 0
     assert event["restarted"] == list(range(8))
-    assert "8 unfinished trials of it begun anew" in " ".join(notes.texts)
+    assert "8 unfinished trials of it begun anew" in " ".join(told.notes)
     narrow = tuner.run(nine, tmp_path / "narrow", layout="2x1x2")
     assert_equal(_without_notes(run), narrow)
     anew = run.trials.filter(pl.col("note") != "")

@@ -1,7 +1,6 @@
 """Interrupted = uninterrupted, whatever the interruption."""
 
 import itertools
-import os
 import signal
 import subprocess
 import sys
@@ -10,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import small
+from displays import RaiseAfter, StopAfter
 from equal_runs import assert_equal
 
 import tuner
 from tuner.rounds.cadence import Cadence
-from tuner.rounds.display import Silent
 
 HERE = Path(__file__).parent
 BEFORE = signal.getsignal(signal.SIGINT)  # ignored where a shell runs us beside it
@@ -39,18 +38,6 @@ def test_killed_three_times_it_ends_as_if_never_interrupted(uninterrupted, tmp_p
     assert_equal(tuner.open_run(directory), uninterrupted)
 
 
-class StopAfter(Silent):
-    """Sends this process a signal once so many segments have been read."""
-
-    def __init__(self, segments):
-        self.left = segments
-
-    def advanced(self, standing):
-        self.left -= 1
-        if not self.left:
-            os.kill(os.getpid(), signal.SIGINT)
-
-
 @pytest.mark.parametrize("segments", [1, 9])
 def test_stopped_by_a_signal_it_goes_on_as_if_never_stopped(
     uninterrupted, tmp_path, segments
@@ -69,14 +56,10 @@ def test_an_exception_while_running_loses_no_acknowledged_row(
     turns = itertools.count()
     monkeypatch.setattr(Cadence, "due", lambda self: next(turns) % 2 == 1)
 
-    class Raise(StopAfter):
-        def advanced(self, standing):
-            self.left -= 1
-            if not self.left:
-                raise RuntimeError("from outside")
-
     with pytest.raises(RuntimeError, match="from outside"):
-        tuner.run(small.study(), tmp_path / "run", layout="2x1x2", display=Raise(7))
+        tuner.run(
+            small.study(), tmp_path / "run", layout="2x1x2", display=RaiseAfter(7)
+        )
     before = tuner.open_run(tmp_path / "run").metrics("train")
     again = tuner.run(small.study(), tmp_path / "run")
     assert before.height

@@ -1,17 +1,15 @@
 """Rules that stop trials: when, what is left of them, and that the laws hold."""
 
-import os
 import re
-import signal
 
 import polars as pl
 import pytest
 import small
+from displays import StopAfter, Told
 from equal_runs import assert_equal, bytes_of
 
 import tuner
 from tuner.lanes.compilations import compilations
-from tuner.rounds.display import Silent
 from tuner.rounds.preflight import preflight
 from tuner.rounds.rules import warning
 
@@ -143,18 +141,6 @@ def test_isolation_a_stopped_trial_changes_no_bit_of_another(run, unruled):
     assert first.height < whole.height
 
 
-class StopAfter(Silent):
-    """Sends this process a signal once so many segments have been read."""
-
-    def __init__(self, segments):
-        self.left = segments
-
-    def advanced(self, standing):
-        self.left -= 1
-        if not self.left:
-            os.kill(os.getpid(), signal.SIGINT)
-
-
 def test_interrupted_again_and_again_it_ends_as_if_never_interrupted(run, tmp_path):
     """A session reads one segment or two, and the one in flight."""
     directory = tmp_path / "run"
@@ -240,14 +226,6 @@ def test_what_a_rule_raises_later_names_the_trial_and_the_step(tmp_path):
 
 
 # The warning
-
-
-class Told(Silent):
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
 
 
 def warned(study):
