@@ -2,6 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 import quadratic
+from simulated import NOISES, null_study
 
 from tuner.analysis import advise, compute_bound
 
@@ -287,59 +288,7 @@ def test_c9_at_two_horizons_the_noisy_quadratic_is_compute_bound(shape):
     assert notes == [late, UNDECIDED]  # eight trials are too few
 
 
-# Null studies: a flat objective and noise, 64 trials, two rounds
-
-
-def offsets(chance, size):
-    return chance.normal(size=size) + 2 * chance.normal(size=(size[0], 1))
-
-
-def remembers(chance, size):
-    noise = chance.normal(size=size)
-    for step in range(1, size[1]):
-        noise[:, step] = 0.8 * noise[:, step - 1] + 0.6 * noise[:, step]
-    return noise
-
-
-NOISES = [
-    lambda chance, size: chance.normal(size=size),
-    lambda chance, size: chance.standard_t(3, size=size),
-    offsets,
-    remembers,
-]
-
-
-def null_study(chance, noise, decay):
-    """Two rounds of 500 and 2,000 steps; the best eight of 64 go on."""
-    trials, evaluations, updates = [], [], []
-    samples, first = np.arange(64), 0
-    for horizon in (500, 2000):
-        steps = np.arange(EVERY, horizon + 1, EVERY)
-        size = len(samples), len(steps)
-        valid, train = noise(chance, size), noise(chance, size)
-        shares = np.tile(1 - steps / horizon, (len(samples), 1))
-        rates = np.minimum(1, shares / 0.3) if decay else np.ones(size)
-        numbers = np.arange(first, first + len(samples))
-        columns = {
-            "trial": np.repeat(numbers, len(steps)),
-            "step": np.tile(steps, len(samples)),
-        }
-        evaluations.append(pl.DataFrame(columns | {"loss": valid.ravel()}))
-        of_updates = {"learning_rate": rates.ravel(), "train/loss": train.ravel()}
-        updates.append(pl.DataFrame(columns | of_updates))
-        of_trials = {
-            "trial": numbers,
-            "sample": samples,
-            "best_step": steps[valid.argmin(axis=1)],
-            "best_objective": valid.min(axis=1),
-        }
-        frame = pl.DataFrame(of_trials)
-        trials.append(frame.with_columns(max_train_steps=pl.lit(horizon)))
-        samples, first = samples[valid.min(axis=1).argsort()[:8]], len(samples)
-    whole = pl.concat(trials).with_columns(
-        status=pl.lit("complete"), tie=pl.lit(None, pl.Float64)
-    )
-    return whole, pl.concat(evaluations), pl.concat(updates)
+# Null studies
 
 
 def test_null_studies_make_hardly_a_claim():

@@ -4,6 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 import small
+from equal_runs import assert_equal
+from interrupting import StopAfter
 
 import tuner
 from tuner.rounds.preflight import preflight
@@ -229,7 +231,7 @@ def test_rounds_that_do_not_follow_are_refused(rounds, rule):
         small.study(rounds=rounds)
 
 
-def test_geometric_rounds_grow_as_their_trials_become_fewer():
+def test_d11_geometric_rounds_grow_as_their_trials_become_fewer():
     rounds = tuner.geometric_rounds(
         trials=256, first=250, growth=2, last=2000, extend=LONGER, multiple_of=3
     )
@@ -251,3 +253,19 @@ def test_fresh_seeds_are_those_no_round_before_has_used():
     of_rounds = [study.progression.replicates(n) for n in (1, 2, 3)]
     assert of_rounds == [range(2), range(2, 5), range(5, 7)]
     assert np.all([t.numbers[0] == 0 for t in planned(study, 1) if t.replicate])
+
+
+def test_d11_four_lengths_interrupted_are_four_lengths_uninterrupted(tmp_path):
+    study = small.study(
+        space=small.space(activation="relu"),
+        rounds=tuner.geometric_rounds(
+            trials=16, first=10, growth=2, last=80, extend=LONGER, control=1
+        ),
+    )
+    whole = tuner.run(study, tmp_path / "whole", layout="2x1x2")
+    sizes = whole.trials.group_by("round").len().sort("round")["len"]
+    assert sizes.to_list() == [16, 9, 5, 3]
+    tuner.run(study, tmp_path / "run", layout="2x1x2", display=StopAfter(13))
+    again = tuner.run(study, tmp_path / "run")
+    assert again.figures["sessions"] == 2
+    assert_equal(whole, again)

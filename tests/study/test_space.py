@@ -202,7 +202,7 @@ def test_spaces_of_other_descriptions_differ(other):
 
 
 @pytest.mark.parametrize("name", ["max_train_steps", "steps", "num_steps"])
-def test_the_horizon_is_no_hyperparameter(name):
+def test_d3_the_horizon_is_no_hyperparameter(name):
     with pytest.raises(ValueError, match=rf"`{name}` does not belong .* tuner\.Round"):
         Space(**{name: Int(100, 1000)})
 
