@@ -32,13 +32,13 @@ SPREAD = 0.13  # of a row, between two runs with the same result
 
 
 def foretold(material: Material) -> list[Html]:
-    """Between any two rounds a verdict; between neighbours also what has moved."""
+    """Between any two rounds a verdict, and what has moved where that is known."""
     parts = []
     for found in material.transfers:
         title = f"From round {found.short} to {found.long}. "
         said = element("p", element("strong", title), transfer_verdict(found))
         parts.append(said)
-        if found.long - found.short == 1:
+        if found.shifts or found.long - found.short == 1:
             parts += _moved(found, material.searched)
     return parts
 
