@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 import small
+from displays import StopAfter
 from equal_runs import assert_equal
-from interrupting import StopAfter
 
 import tuner
 from tuner.rounds.preflight import preflight
