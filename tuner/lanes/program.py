@@ -27,6 +27,7 @@ from tuner.lanes import feed, improved, lowering
 from tuner.lanes.abstract import types_of
 from tuner.lanes.call import NEIGHBOURS, call, kept
 from tuner.lanes.costs import Costs, costs
+from tuner.lanes.inputs import inputs_of
 from tuner.lanes.layout import Layout
 from tuner.lanes.state import LaneState, Trained, num_bytes
 from tuner.lanes.trial import PARTS, Group, begin, initial_state
@@ -229,48 +230,8 @@ class Program:
 
     def input_types(self) -> dict[str, Any]:
         """The types of each function's inputs, laid over the devices."""
-        lanes, restored = self.layout.lanes, self.layout.devices * self.layout.width
-        stacked = jax.tree.map(
-            lambda a: jax.ShapeDtypeStruct((restored, *a.shape), a.dtype),
-            self.trained_type,
-        )
-        types = {
-            "advance": self._advance_inputs(),
-            "load": self._load_inputs(),
-            "restore": {"lane": _array(np.int32, restored), "trained": stacked},
-            "take": _array(np.int32, lanes),  # trials of one horizon end together
-            "keep": _array(np.int32, lanes),
-        }
+        types = inputs_of(self.group, self.layout, self.trained_type)
         return _with_sharding(types, self._by_lane)
-
-    def _advance_inputs(self) -> dict[str, Any]:
-        group, lanes, ticks = self.group, self.layout.lanes, self.group.call_ticks
-        names = ["step", "epoch", "offset"]
-        names += ["micro", "micros"] if group.accumulates else []
-        inputs = {
-            "rates": {n: _array(np.float32, lanes, ticks) for n in group.scheduled},
-            "live_chunks": _array(np.int32, self.layout.devices),
-            **{name: _array(np.int32, lanes) for name in names},
-        }
-        if group.is_fed:
-            inputs["batches"] = jax.tree.map(
-                lambda a: _array(a.dtype, lanes, ticks, *a.shape), group.batch_type
-            )
-        if group.has_due:
-            inputs["due"] = _array(np.bool_, lanes)
-        return inputs
-
-    def _load_inputs(self) -> dict[str, Any]:
-        devices, lanes = self.layout.devices, self.layout.lanes
-        traced = self.group.traced.items()
-        return {
-            **{name: _array(np.int32, devices) for name in ("num_moves", "num_new")},
-            **{
-                n: _array(np.int32, lanes) for n in ("move_from", "move_to", "new_lane")
-            },
-            "numbers": _array(np.uint32, lanes, 3),
-            "hyperparams": {name: _array(dtype, lanes) for name, dtype in traced},
-        }
 
     def _advance(self, lanes, inputs, data):
         """On one device: its live chunks, one after another."""
@@ -336,10 +297,6 @@ def _state_and_lane(group: Group) -> tuple[Any, LaneState]:
     arguments = given.data, given.numbers, given.traced
     state = jax.eval_shape(functools.partial(initial_state, group), *arguments)
     return state, jax.eval_shape(functools.partial(begin, group), *arguments)
-
-
-def _array(dtype: Any, *shape: int) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape, dtype)
 
 
 def _with_sharding(types: Any, sharding: NamedSharding) -> Any:

@@ -15,6 +15,7 @@ import optax
 
 from tuner.study.data import Arrays, narrow
 from tuner.study.evaluation import evaluate_set
+from tuner.study.examples import check_sets, check_steps
 from tuner.study.hyperparams import Hyperparams
 from tuner.study.source import Source
 from tuner.study.task import Metrics, Task, Variables
@@ -85,8 +86,8 @@ class SupervisedTask(Task):
         examples_per_step: int | None = None,
     ) -> None:
         sets = ({} if valid is None else {"valid": valid}) | dict(evaluate_on or {})
-        _check_steps(train, batch_size, micro_batch_size, examples_per_step)
-        _check_sets(train, sets, valid)
+        check_steps(train, batch_size, micro_batch_size, examples_per_step)
+        check_sets(train, sets, valid)
         self.functions = _Functions(
             init, loss, evaluate, optimizer, advance, augment, summarize
         )
@@ -238,67 +239,6 @@ class _Functions:
     advance: Callable[..., Any] | None
     augment: Callable[..., Any] | None
     summarize: Callable[..., Metrics] | None
-
-
-def _check_steps(train, batch_size, micro_batch_size, examples_per_step):
-    if isinstance(batch_size, str) and batch_size != "traced":
-        raise ValueError(
-            'batch_size must be a number, or "traced" for sizes of the space that '
-            f"share a program, but got {batch_size!r}"
-        )
-    if train is None and examples_per_step is None:
-        raise ValueError(
-            "a task without training examples must say what a step counts as: "
-            "examples_per_step="
-        )
-    for name, size in (
-        ("batch_size", batch_size),
-        ("micro_batch_size", micro_batch_size),
-    ):
-        if train is None and size is not None:
-            raise ValueError(
-                f"{name}={size!r} needs training examples, but got train=None: "
-                f"pass train=tuner.Arrays(...), or leave {name}= out"
-            )
-    if train is not None and examples_per_step is not None:
-        raise ValueError(
-            "examples_per_step is for tasks without batches, but train= is given: "
-            "a step counts as its batch_size"
-        )
-    if examples_per_step is not None and examples_per_step < 1:
-        raise ValueError(
-            f"`examples_per_step >= 1` must hold, but got {examples_per_step}"
-        )
-
-
-def _check_sets(train, sets, valid):
-    if not sets:
-        raise ValueError(
-            "a task needs examples to be judged on: pass valid=tuner.Arrays(...)"
-        )
-    if valid is not None and sets["valid"] is not valid:
-        raise ValueError(
-            "a set has one name, but valid= is given and evaluate_on names another "
-            "`valid`: rename that one"
-        )
-    if not isinstance(train, Arrays | Source | None):
-        raise TypeError(
-            "training examples are tuner.Arrays or a tuner.Source, but got a "
-            f"{type(train).__name__} as train: wrap it, tuner.Arrays(x, y) or "
-            "tuner.Source(dataset)"
-        )
-    for name, arrays in sets.items():
-        if isinstance(arrays, Source):
-            raise TypeError(
-                "an evaluation goes over its whole set on the device, so sets are "
-                f"tuner.Arrays, but got a Source as {name}: read it all into memory, "
-                "source.load(), or a part, tuner.Source(dataset[:1000]).load()"
-            )
-        if not isinstance(arrays, Arrays):
-            raise TypeError(
-                f"examples are tuner.Arrays, but got a {type(arrays).__name__} as "
-                f"{name}: wrap it, tuner.Arrays(x, y)"
-            )
 
 
 def _contribution(loss_of, params):
