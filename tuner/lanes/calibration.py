@@ -1,9 +1,9 @@
 """Which layout trains a group fastest: measured on its own program, within a bound.
 
-The rule's layout is compiled in any case. What one of its calls takes says how long the
-group will train, and a twentieth of that may be spent on other widths: each costs the
-compilation of one function and a few calls on scratch lanes. So a study of seconds is
-never measured, and one of hours always is.
+The rule's layout is compiled in any case. A glance at it, a few calls with one chunk a
+device, says how long the group will train, and a twentieth of that may be spent on
+other widths: each costs the compilation of one function and a few calls on full lanes.
+So a study of seconds is never measured, and one of hours always is.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ class Measured:
 
     Attributes:
         layout: of the program.
-        ticks_per_second: of all its lanes together.
+        ticks_per_second: of all live lanes together.
     """
 
     layout: Layout
@@ -58,8 +58,13 @@ def fastest(
         The same program, or one at another layout, compiled.
     """
     with calibrating():
-        _fill(program, jobs)
-        best, measured = _compare(program, jobs, fits)
+        _fill(program, jobs, chunks=1)
+        glance = _timed(program, jobs, chunks=1)
+        budget = _budget(jobs, glance)
+        if _price(program) > budget:
+            return program, [glance]
+        _fill(program, jobs, program.layout.chunks)
+        best, measured = _compare(program, jobs, fits, budget)
     best.compile()
     return best, measured
 
@@ -67,14 +72,27 @@ def fastest(
 def speed(program: Program, jobs: Sequence[Job]) -> Measured:
     """How fast a compiled program trains with all lanes full, on cached batches."""
     with calibrating():
-        _fill(program, jobs)
+        _fill(program, jobs, program.layout.chunks)
         return _measure(program, jobs)
 
 
-def _fill(program: Program, jobs: Sequence[Job]) -> None:
-    """Put trials into all lanes, as they begin."""
+def _budget(jobs: Sequence[Job], measured: Measured) -> float:
+    """Seconds that may be spent, given how fast the jobs would train."""
+    ticks = sum(job.ticks for job in jobs)
+    return min(SHARE * ticks / measured.ticks_per_second, MOST_SECONDS)
+
+
+def _price(program: Program) -> float:
+    """Seconds that another width is taken to cost."""
+    return 1.5 * program.compile_seconds
+
+
+def _fill(program: Program, jobs: Sequence[Job], chunks: int) -> None:
+    """Put trials into the first chunks of each device, as they begin."""
+    layout = program.layout
     engine = Engine(program)
-    engine.submit(list(_copies(jobs, program.layout.lanes)))
+    lanes = layout.devices * chunks * layout.width
+    engine.submit(list(_copies(jobs, lanes)))
     engine.fill()
 
 
@@ -86,17 +104,15 @@ def others(layout: Layout, num_trials: int) -> Iterator[Layout]:
             yield layouts.choose(num_trials, width=int(width))
 
 
-def _compare(program, jobs, fits):
+def _compare(program, jobs, fits, budget):
     """The program that was fastest, of which `advance` is compiled, and all speeds."""
-    ticks = sum(job.ticks for job in jobs)
     started = time.perf_counter()
     states = jax.tree.map(np.array, jax.device_get(program.lanes))
     measured = [_measure(program, jobs)]
-    budget = min(SHARE * ticks / measured[0].ticks_per_second, MOST_SECONDS)
     best, speed = program, measured[0].ticks_per_second
     for layout in filter(fits, others(program.layout, len(jobs))):
         spent = time.perf_counter() - started
-        if spent + 1.5 * program.compile_seconds > budget:
+        if spent + _price(program) > budget:
             break
         candidate = program.at(layout)
         candidate.compile(only=("advance",))
@@ -108,7 +124,12 @@ def _compare(program, jobs, fits):
 
 
 def _measure(program: Program, jobs: Sequence[Job]) -> Measured:
-    """Time a few calls with all lanes full; what they train is thrown away."""
+    """How fast it trains with all lanes full."""
+    return _timed(program, jobs, program.layout.chunks)
+
+
+def _timed(program: Program, jobs: Sequence[Job], chunks: int) -> Measured:
+    """Time a few calls with so many chunks a device; what they train is thrown away."""
     layout = program.layout
     lanes = np.arange(layout.lanes)
     occupants = [Occupant(job, 0) for job in _copies(jobs, layout.lanes)]
@@ -119,11 +140,11 @@ def _measure(program: Program, jobs: Sequence[Job]) -> Measured:
     seconds = []
     for _ in range(1 + CALLS):
         inputs = call_inputs(group, layout, lanes, occupants) | fed
-        inputs["live_chunks"] = np.full(layout.devices, layout.chunks, np.int32)
+        inputs["live_chunks"] = np.full(layout.devices, chunks, np.int32)
         started = time.perf_counter()
         jax.block_until_ready(program.advance(inputs))
         seconds.append(time.perf_counter() - started)
-    ticks = layout.lanes * group.call_ticks
+    ticks = layout.devices * chunks * layout.width * group.call_ticks
     return Measured(layout, ticks / min(seconds[1:]))
 
 
