@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -79,8 +79,9 @@ def budget(
 def check_same(old: Mapping[str, Any], new: Mapping[str, Any], directory: Path) -> None:
     """Refuse to go on with a directory that another study has made.
 
-    More rounds than before are no other study, nor are fewer: those there stay. Nor is
-    another target, which only says when the study ends.
+    More rounds than before are no other study, nor are fewer: those there stay. Nor are
+    rounds that have grown: what there is stays. Nor is another target, which only says
+    when the study ends.
 
     Args:
         old: the directory's definition.
@@ -89,8 +90,12 @@ def check_same(old: Mapping[str, Any], new: Mapping[str, Any], directory: Path) 
     """
     before, now = dict(old["study"]), json.loads(json.dumps(new["study"]))
     shared = min(len(before["rounds"]), len(now["rounds"]))
+    now["rounds"] = [
+        _ungrown(before["rounds"][i], now["rounds"][i], now["rounds"][i + 1 :])
+        for i in range(shared)
+    ]
+    before["rounds"] = before["rounds"][:shared]
     for described in (before, now):
-        described["rounds"] = described["rounds"][:shared]
         for name in MAY_CHANGE:
             described.pop(name)
         rules = described.get("stop", [])
@@ -111,6 +116,30 @@ def check_same(old: Mapping[str, Any], new: Mapping[str, Any], directory: Path) 
             f"{'; '.join(differences)}: give this study a directory of its own, or "
             "remove that one"
         )
+
+
+def _ungrown(
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    following: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """A round as it was before it grew: more trials, or more that go on.
+
+    New trials are numbered through all rounds, so only the last round that has some can
+    have more.
+    """
+    names = ["keep", "control"]
+    if not any(round_["trials"] or round_["points"] for round_ in following):
+        names.append("trials")
+        if now["points"][: len(before["points"])] == before["points"]:
+            now = {**now, "points": before["points"]}
+    both = {name: (before[name], now[name]) for name in names}
+    grown = {
+        name: old
+        for name, (old, new) in both.items()
+        if isinstance(old, int) and isinstance(new, int) and new > old
+    }
+    return {**now, **grown}
 
 
 def data_digest(task: Task) -> str:

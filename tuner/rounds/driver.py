@@ -6,7 +6,6 @@ it stands is read from the ledger.
 """
 
 import collections
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -19,20 +18,16 @@ from tuner.lanes.trial import Group
 from tuner.rounds.committer import Committer
 from tuner.rounds.display import Standing
 from tuner.rounds.ending import Ending
-from tuner.rounds.groups import by_group, group_name, make_job
-from tuner.rounds.promotion import Chosen, Start, choose, starts, states
+from tuner.rounds.groups import by_group, make_job
+from tuner.rounds.promotion import states
 from tuner.rounds.recorder import Recorder
+from tuner.rounds.roster import ENDED, Roster
 from tuner.rounds.rules import Rules
-from tuner.rounds.schedules import RATE
 from tuner.rounds.session import Session
-from tuner.rounds.trials import Trial, canonical, promoted
+from tuner.rounds.trials import Trial
 from tuner.rounds.workshop import Workshop
-from tuner.runs import Run
 from tuner.store.ledger import TrialRow
 from tuner.store.reader import read_ledger, read_state, read_states
-from tuner.study.schedule import Schedule
-
-ENDED = ("complete", "diverged", "stopped", "failed")
 
 
 class Driver:
@@ -48,8 +43,7 @@ class Driver:
         self.rules = Rules(self.study, recorder)
         self.ending = Ending(session, self._best)
         self.workshop = Workshop(session.layouts, session.stop, self._compiling)
-        self._trials: dict[int, Trial] = {}
-        self._starts: dict[int, Start] = {}
+        self.roster = Roster(session.plan, session.directory, recorder)
         self._held: list[Trial] = []  # what waits to begin
         self._is_awaited = False  # a state that a trial waits for is to be committed
         self._group = ""  # the program that trains
@@ -75,41 +69,12 @@ class Driver:
             self.committer.wait()
 
     def _run_round(self, number: int) -> None:
-        trials = self._enter(number)
+        trials = self.roster.enter(number)
         left = [t for t in trials if self._row(t).status not in ENDED]
         if not self.ending.due:
             self._train(left)
         if left and not self.ending.due:
             self.display.ended(self._standing())
-
-    def _enter(self, number: int) -> list[Trial]:
-        """The trials of a round, entered in the ledger as waiting if they are new."""
-        new = list(self.plan.rounds[number - 1])
-        children = self._children(number)
-        trials = [*new, *children]
-        self._trials |= {trial.trial: trial for trial in trials}
-        known = self.recorder.rows
-        self.recorder.plan(
-            self._waiting(trial) for trial in trials if trial.trial not in known
-        )
-        return trials
-
-    def _children(self, number: int) -> list[Trial]:
-        """The promoted trials of a round: those entered before, or the best now."""
-        if not self.study.rounds[number - 1].num_promoted:
-            return []
-        rows = [row for row in self.recorder.rows.values() if row.round == number]
-        known = {r.parent: r.control for r in rows if r.parent is not None}
-        if known:
-            chosen = Chosen(list(known), [p for p, control in known.items() if control])
-        else:
-            chosen = choose(self.study, number, Run(self.directory))
-        parents = [self._trials[trial] for trial in chosen.parents]
-        children = list(promoted(self.study, number, parents, chosen.controls))
-        if not known:
-            ledger = read_ledger(self.directory)
-            self._starts |= starts(children, self._trials.values(), ledger)
-        return children
 
     def _train(self, trials: Sequence[Trial]) -> None:
         """Train trials of several programs to their ends, committing as time passes.
@@ -153,7 +118,7 @@ class Driver:
         self._is_awaited = False
         self.committer.wait()
         there = states(read_ledger(self.directory))
-        can = [self._can_begin(trial, there) for trial in self._held]
+        can = [self.roster.can_begin(trial, there) for trial in self._held]
         ready = [t for t, begins in zip(self._held, can, strict=True) if begins]
         self._held = [
             t for t, begins in zip(self._held, can, strict=True) if not begins
@@ -166,24 +131,6 @@ class Driver:
             else:
                 work.append((name, self.plan.group(name), jobs))
         return work
-
-    def _can_begin(self, trial: Trial, there: Mapping[int, Mapping[str, int]]) -> bool:
-        """Whether the state it begins from is there; if it never comes, from another.
-
-        A sibling that broke before it could leave its state leaves none.
-        """
-        row = self._row(trial)
-        source = row.resumed_from
-        if source is None or row.step > row.start_step:
-            return True
-        if row.start_step in there.get(source, {}).values():
-            return True
-        if self.recorder.rows[source].status not in ENDED:
-            return False
-        others = [t for t in self._trials.values() if t.trial in there]
-        start = starts([trial], others, read_ledger(self.directory))[trial.trial]
-        self.recorder.plan([_begun_from(row, start)])
-        return True
 
     def _join(
         self,
@@ -280,7 +227,7 @@ class Driver:
         self.committer.submit(self.recorder.take(self.accounts.figures()))
 
     def _standing(self) -> Standing:
-        number = max(trial.round for trial in self._trials.values())
+        number = max(trial.round for trial in self.roster.trials.values())
         rows = [r for r in self.recorder.rows.values() if r.round == number]
         counts = collections.Counter(row.status for row in rows)
         best = self._best()
@@ -313,42 +260,8 @@ class Driver:
     def _row(self, trial: Trial) -> TrialRow:
         return self.recorder.rows[trial.trial]
 
-    def _waiting(self, trial: Trial) -> TrialRow:
-        """A planned trial as the ledger's row."""
-        rate = trial.schedules[RATE]
-        row = TrialRow(
-            trial=trial.trial,
-            sample=trial.sample,
-            replicate=trial.replicate,
-            round=trial.round,
-            group=group_name(self.study, trial),
-            parent=trial.parent,
-            extend=trial.extend,
-            control=trial.control,
-            start_step=0,
-            resume="fresh",
-            status="waiting",
-            max_train_steps=trial.max_train_steps,
-            step=0,
-            combination=canonical(trial.combination),
-            hyperparams=trial.hyperparams,
-            schedule=rate.describe() if isinstance(rate, Schedule) else {},
-        )
-        return _begun_from(row, self._starts.get(trial.trial, Start()))
-
 
 _Work = tuple[str, Group, list[Job]]  # of a program
-
-
-def _begun_from(row: TrialRow, start: Start) -> TrialRow:
-    """The row of a trial that waits to begin from a state."""
-    return dataclasses.replace(
-        row,
-        resumed_from=start.trial,
-        start_step=start.step,
-        step=start.step,
-        resume="exact" if start.step else "fresh",
-    )
 
 
 def _last_step(row: TrialRow) -> int:

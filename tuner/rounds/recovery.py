@@ -14,9 +14,10 @@ import jax
 
 from tuner.lanes.layout import Layout
 from tuner.rounds.bests import LANE, Bests
-from tuner.rounds.driver import ENDED, Driver
+from tuner.rounds.driver import Driver
 from tuner.rounds.recorder import Recorder
 from tuner.rounds.room import NoRoomError, TooLargeError
+from tuner.rounds.roster import ENDED
 from tuner.rounds.session import Session
 from tuner.rounds.wording import count
 from tuner.store.ledger import TrialRow
