@@ -1,3 +1,5 @@
+import concurrent.futures
+
 import numpy as np
 import polars as pl
 import pytest
@@ -33,6 +35,20 @@ def test_a_commit_brings_all_it_holds(tmp_path, writer, row, stack, frame):
     assert read_table(tmp_path, "valid").equals(valid)
     assert read_state(tmp_path, 1, "best")[1]["step"] == 1002
     assert read_state(tmp_path, 2, "running")[1]["step"] == 2003
+
+
+def test_a_definition_is_written_while_another_thread_commits(tmp_path, writer, frame):
+    """What is half written is not swept away."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        parts = [frame([1], range(step, step + 1)) for step in range(1, 41)]
+        committed = pool.submit(lambda: [writer.commit(Commit(train=p)) for p in parts])
+        written = 0
+        while not committed.done():
+            written += 1
+            writer.write_definition({"written": written})
+        committed.result()
+    assert read_definition(tmp_path)["written"] == written > 5
+    assert read_table(tmp_path, "train").height == 40
 
 
 def test_commits_append_rows(tmp_path, writer, frame):

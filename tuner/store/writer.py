@@ -7,6 +7,7 @@ holder of the lock alone: a reader that tidied up would delete what is being wri
 """
 
 import shutil
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -56,6 +57,8 @@ class Commit:
 class Writer:
     """Writes a run; holds its lock until closed.
 
+    Threads may share it: what one writes, another does not sweep away half done.
+
     Raises:
         FileExistsError: the directory holds files where a run would keep its own.
         LockedError: another process writes this run.
@@ -64,6 +67,7 @@ class Writer:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory.absolute()
+        self._turn = threading.RLock()
         _refuse_strangers(self._directory)
         durable.make_folders(self._directory, _FOLDERS)
         with ExitStack() as resources:
@@ -78,7 +82,8 @@ class Writer:
 
     def write_definition(self, study: Mapping[str, Any]) -> None:
         """Writes the study's definition, over an earlier one."""
-        definition.write(self._directory, study)
+        with self._turn:
+            definition.write(self._directory, study)
 
     def fix_schemas(self, train: Columns, valid: Columns) -> None:
         """Fixes the columns of both tables, once; later calls must agree with them."""
@@ -93,6 +98,31 @@ class Writer:
     def commit(self, commit: Commit) -> None:
         """Makes a commit durable; if it fails, the run is as it was before."""
         frames = self._fitting({"train": commit.train, "valid": commit.valid})
+        with self._turn:
+            self._commit(commit, frames)
+
+    def restart(self, trials: Sequence[TrialRow]) -> None:
+        """Forgets, in one commit, all rows and states of trials that begin anew.
+
+        Parts never change, so those that hold such rows are replaced by new ones.
+
+        Args:
+            trials: the ledger's new rows of them.
+        """
+        with self._turn:
+            self._restart(trials)
+
+    def close(self) -> None:
+        """Closes the ledger and releases the lock."""
+        self._resources.close()
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _commit(self, commit: Commit, frames: Mapping[str, pl.DataFrame]) -> None:
         self._sweep()  # what a failed commit left
         number = database.last_number(self._connection) + 1
         saved, places = self._save(number, [*commit.kept, *commit.running])
@@ -107,14 +137,7 @@ class Writer:
         )
         self._sweep()  # what this commit replaced
 
-    def restart(self, trials: Sequence[TrialRow]) -> None:
-        """Forgets, in one commit, all rows and states of trials that begin anew.
-
-        Parts never change, so those that hold such rows are replaced by new ones.
-
-        Args:
-            trials: the ledger's new rows of them.
-        """
+    def _restart(self, trials: Sequence[TrialRow]) -> None:
         numbers = [row.trial for row in trials]
         ledger = database.read(self._directory)
         assert ledger is not None  # this writer has made it
@@ -136,16 +159,6 @@ class Writer:
             forgotten=numbers,
         )
         self._sweep()
-
-    def close(self) -> None:
-        """Closes the ledger and releases the lock."""
-        self._resources.close()
-
-    def __enter__(self) -> "Writer":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _fitting(
         self, frames: Mapping[str, pl.DataFrame | None]
