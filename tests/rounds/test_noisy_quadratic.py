@@ -1,5 +1,6 @@
 """A model whose answers are known in closed form: `studies/noisy_quadratic.py`."""
 
+import dataclasses
 import importlib
 
 import numpy as np
@@ -29,7 +30,9 @@ def quadratic():
 
 @pytest.fixture(scope="module")
 def run(quadratic, tmp_path_factory):
-    return tuner.run(quadratic.study, tmp_path_factory.mktemp("runs") / "quadratic")
+    """Evaluated less often than the study, which takes the tests too long."""
+    study = dataclasses.replace(quadratic.study, eval_every=20)
+    return tuner.run(study, tmp_path_factory.mktemp("runs") / "quadratic")
 
 
 @pytest.fixture(scope="module")

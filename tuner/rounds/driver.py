@@ -6,7 +6,8 @@ it stands is read from the ledger.
 """
 
 import collections
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,15 +20,16 @@ from tuner.rounds.committer import Committer
 from tuner.rounds.display import Standing
 from tuner.rounds.ending import Ending
 from tuner.rounds.groups import by_group, make_job
-from tuner.rounds.promotion import states
+from tuner.rounds.promotion import BEGINNINGS, states
 from tuner.rounds.recorder import Recorder
 from tuner.rounds.roster import ENDED, Roster
 from tuner.rounds.rules import Rules
 from tuner.rounds.session import Session
 from tuner.rounds.trials import Trial
 from tuner.rounds.workshop import Workshop
-from tuner.store.ledger import TrialRow
+from tuner.store.ledger import Ledger, TrialRow
 from tuner.store.reader import read_ledger, read_state, read_states
+from tuner.store.snapshots import Entry, Stack
 
 
 class Driver:
@@ -176,11 +178,12 @@ class Driver:
     def _jobs(self, trials: Sequence[Trial]) -> list[Job]:
         """What the lanes need, with the state of each trial that has begun before."""
         self.committer.wait()
+        ledger = read_ledger(self.directory)
         running = {
-            entry.trial: (entry.step, {n: a[i, ...] for n, a in stack.arrays.items()})
-            for stack in read_states(self.directory, "running")
-            for i, entry in enumerate(stack.entries)
+            entry.trial: (entry.step, arrays)
+            for entry, arrays in _each(read_states(self.directory, "running", ledger))
         }
+        left = self._left_by(trials, ledger)
         jobs = []
         for trial in trials:
             row = self._row(trial)
@@ -189,8 +192,8 @@ class Driver:
                 # It was left when the study had ended, and is taken up again.
                 step, trained = read_state(self.directory, trial.trial, "last")
             if trained is None and row.resumed_from is not None:
-                what = self._kept_as(row.resumed_from, row.start_step)
-                step, trained = read_state(self.directory, row.resumed_from, what)
+                step = row.start_step
+                what, trained = left[row.resumed_from, step]
                 if self.recorder.bests:
                     best_step = int(trained["best_step"])
                     self.recorder.bests.inherit(
@@ -199,10 +202,18 @@ class Driver:
             jobs.append(make_job(self.study, trial, start_step=step, trained=trained))
         return jobs
 
-    def _kept_as(self, trial: int, step: int) -> str:
-        """What the state is kept as that a trial has left at a step."""
-        kept = states(read_ledger(self.directory))[trial]
-        return next(what for what, at in kept.items() if at == step)
+    def _left_by(self, trials: Sequence[Trial], ledger: Ledger) -> Mapping[Any, Any]:
+        """What relatives of trials have left for them, by whose it is and its step."""
+        rows = [self._row(trial) for trial in trials]
+        begin = [row for row in rows if row.step == row.start_step]
+        sources = {r.resumed_from for r in begin if r.resumed_from is not None}
+        return {
+            (entry.trial, entry.step): (what, arrays)
+            for what in BEGINNINGS
+            for entry, arrays in _each(
+                read_states(self.directory, what, ledger, sources)
+            )
+        }
 
     @phase("record")
     def _record(self, engine: Engine, called: Called) -> None:
@@ -259,6 +270,13 @@ class Driver:
 
     def _row(self, trial: Trial) -> TrialRow:
         return self.recorder.rows[trial.trial]
+
+
+def _each(stacks: Iterable[Stack]) -> Iterator[tuple[Entry, Mapping[str, np.ndarray]]]:
+    """Every state of stacks by itself."""
+    for stack in stacks:
+        for i, entry in enumerate(stack.entries):
+            yield entry, {name: a[i, ...] for name, a in stack.arrays.items()}
 
 
 _Work = tuple[str, Group, list[Job]]  # of a program

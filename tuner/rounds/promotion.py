@@ -22,6 +22,8 @@ from tuner.store.ledger import Ledger
 from tuner.study.rounds import Round
 from tuner.study.study import Study
 
+BEGINNINGS = ("branch", "last")  # what a trial leaves that another can begin from
+
 
 @dataclasses.dataclass(frozen=True)
 class Start:
@@ -128,7 +130,7 @@ def states(ledger: Ledger) -> Mapping[int, Mapping[str, int]]:
     """The steps of the states that others can begin from, by trial and kind."""
     found: dict[int, dict[str, int]] = collections.defaultdict(dict)
     for place in ledger.entries:
-        if place.entry.what in ("branch", "last"):
+        if place.entry.what in BEGINNINGS:
             found[place.entry.trial][place.entry.what] = place.entry.step
     return found
 

@@ -7,7 +7,7 @@ looked up in the ledger of that commit.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -94,14 +94,25 @@ def read_state(
 
 
 def read_states(
-    directory: Path, what: str, ledger: Ledger | None = None
+    directory: Path,
+    what: str,
+    ledger: Ledger | None = None,
+    trials: Container[int] | None = None,
 ) -> Iterator[Stack]:
-    """Yields all states of a kind, such as `running`, one snapshot after another."""
+    """Yields all states of a kind, such as `running`, one snapshot after another.
+
+    Args:
+        directory: of the run.
+        what: the kind.
+        ledger: read before; now if None.
+        trials: only theirs.
+    """
     check_known("what", what, snapshots.WHATS)
     ledger = ledger or read_ledger(directory)
     lying = defaultdict(list)
     for place in ledger.entries:
-        if place.entry.what == what:
+        wanted = trials is None or place.entry.trial in trials
+        if place.entry.what == what and wanted:
             lying[place.path].append(place)
     for path, places in lying.items():
         rows = [place.row for place in places]
