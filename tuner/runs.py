@@ -14,7 +14,7 @@ from tuner.analysis.curves import with_lineage
 from tuner.analysis.finding import Finding
 from tuner.analysis.findings import findings
 from tuner.analysis.fit_findings import fit_findings
-from tuner.analysis.ranking import best_first, rank, with_ties
+from tuner.analysis.ranking import best_on_average_first, rank, with_ties
 from tuner.store import verdict
 from tuner.store.definition import NAME
 from tuner.store.reader import (
@@ -127,9 +127,11 @@ class Run:
         """The trials that have a result, of any round, best first.
 
         A trial that broke is not among them. Ties go to the lower loss of the
-        objective's set, then to the earlier trial.
+        objective's set, then to the earlier trial. Where configurations were trained
+        from several seeds they are ranked by their means.
         """
-        return best_first(self._with_ties(), maximize=self.maximize).drop("tie")
+        trials = self._with_ties()
+        return best_on_average_first(trials, maximize=self.maximize).drop("tie")
 
     @property
     def best(self) -> dict[str, Any]:

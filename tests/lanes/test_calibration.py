@@ -36,10 +36,17 @@ def program_and_jobs():
 def test_a_study_of_seconds_is_not_measured(program_and_jobs):
     """A twentieth of its time is less than one more compilation takes."""
     program, jobs = program_and_jobs
-    chosen, measured = fastest(program, jobs)
+    chosen, measured = fastest(program, jobs * 40)
     assert chosen is program
     assert [m.layout for m in measured] == [program.layout]
     assert measured[0].ticks_per_second > 0
+
+
+def test_a_study_of_a_few_calls_is_not_even_glanced_at(program_and_jobs, monkeypatch):
+    """Two calls of one chunk would be more than a twentieth of it."""
+    program, jobs = program_and_jobs
+    monkeypatch.setattr(Program, "advance", None)  # would raise if it were called
+    assert fastest(program, jobs) == (program, [])
 
 
 SPEEDS = [

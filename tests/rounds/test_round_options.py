@@ -59,6 +59,8 @@ def test_configurations_are_ranked_by_the_mean_of_their_seeds(seeded):
         .agg(pl.col("best_objective", "tie").mean())
         .sort("best_objective", "tie")
     )
+    ranked = seeded.ranked.filter(round=1)["sample"].to_list()
+    assert ranked == [sample for sample in means["sample"] for _ in range(2)]
     kept = of_round(seeded, 2).filter(~pl.col("control"))
     assert set(kept["sample"]) == set(means["sample"].head(2))
     assert kept.height == 4

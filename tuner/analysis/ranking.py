@@ -69,6 +69,30 @@ def pooled(trials: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def best_on_average_first(
+    trials: pl.DataFrame, *, maximize: bool = False
+) -> pl.DataFrame:
+    """The trials that have a result, those of the best configuration first.
+
+    Where trials differ in their seeds alone, it is their mean that counts; those of a
+    configuration that broke with one of its seeds come last.
+
+    Args:
+        trials: as in `pooled`.
+        maximize: as in `rank`.
+    """
+    ordered = best_first(trials, maximize=maximize)
+    if "replicate" not in trials.columns or trials["replicate"].n_unique() < 2:
+        return ordered
+    configurations = best_first(pooled(trials), maximize=maximize)
+    places = configurations.select(trial="members").with_row_index("place")
+    return (
+        ordered.join(places.explode("trial"), on="trial", how="left")
+        .sort("place", nulls_last=True, maintain_order=True)
+        .drop("place")
+    )
+
+
 def with_ties(
     trials: pl.DataFrame, evaluations: pl.DataFrame, objective: str
 ) -> pl.DataFrame:

@@ -1,9 +1,10 @@
 """Which layout trains a group fastest: measured on its own program, within a bound.
 
-The rule's layout is compiled in any case. A glance at it, a few calls with one chunk a
+The rule's layout is compiled in any case. A glance at it, two calls with one chunk a
 device, says how long the group will train, and a twentieth of that may be spent on
 other widths: each costs the compilation of one function and a few calls on full lanes.
-So a study of seconds is never measured, and one of hours always is.
+So a study of seconds is never measured, and one of hours always is; where even the
+glance would take longer than that, there is none.
 """
 
 import dataclasses
@@ -55,11 +56,14 @@ def fastest(
         fits: whether a layout's lanes have room in memory.
 
     Returns:
-        The same program, or one at another layout, compiled.
+        The same program, or one at another layout, compiled; and nothing measured
+        where the group is too short for a glance.
     """
+    if 2 * _ticks(program, chunks=1) > SHARE * sum(job.ticks for job in jobs):
+        return program, []
     with calibrating():
         _fill(program, jobs, chunks=1)
-        glance = _timed(program, jobs, chunks=1)
+        glance = _timed(program, jobs, chunks=1, calls=1)
         budget = _budget(jobs, glance)
         if _price(program) > budget:
             return program, [glance]
@@ -128,8 +132,10 @@ def _measure(program: Program, jobs: Sequence[Job]) -> Measured:
     return _timed(program, jobs, program.layout.chunks)
 
 
-def _timed(program: Program, jobs: Sequence[Job], chunks: int) -> Measured:
-    """Time a few calls with so many chunks a device; what they train is thrown away."""
+def _timed(
+    program: Program, jobs: Sequence[Job], chunks: int, calls: int = CALLS
+) -> Measured:
+    """Time calls with so many chunks a device; what they train is thrown away."""
     layout = program.layout
     lanes = np.arange(layout.lanes)
     occupants = [Occupant(job, 0) for job in _copies(jobs, layout.lanes)]
@@ -138,14 +144,20 @@ def _timed(program: Program, jobs: Sequence[Job], chunks: int) -> Measured:
     if group.is_fed:
         fed["batches"] = repeated(group, jobs[0].numbers, layout.lanes)
     seconds = []
-    for _ in range(1 + CALLS):
+    for _ in range(1 + calls):
         inputs = call_inputs(group, layout, lanes, occupants) | fed
         inputs["live_chunks"] = np.full(layout.devices, chunks, np.int32)
         started = time.perf_counter()
         jax.block_until_ready(program.advance(inputs))
         seconds.append(time.perf_counter() - started)
-    ticks = layout.devices * chunks * layout.width * group.call_ticks
-    return Measured(layout, ticks / min(seconds[1:]))
+    return Measured(layout, _ticks(program, chunks) / min(seconds[1:]))
+
+
+def _ticks(program: Program, chunks: int) -> int:
+    """That a call makes of so many full chunks a device."""
+    layout = program.layout
+    lanes = layout.devices * chunks * layout.width
+    return lanes * program.group.call_ticks
 
 
 def _copies(jobs: Sequence[Job], count: int) -> Iterator[Job]:

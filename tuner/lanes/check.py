@@ -17,7 +17,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tuner.lanes import convolutions
 from tuner.lanes.abstract import types_of
+from tuner.lanes.lowering import primitives
 from tuner.lanes.peak import peak_bytes
 from tuner.lanes.state import KEYS, flatten, num_bytes
 from tuner.lanes.trial import (
@@ -50,6 +52,7 @@ class Signature:
         lane_bytes: what a lane carries, in bytes.
         fingerprint: of what a lane computes; the same in every process.
         working_bytes: what a step or an evaluation makes at once, an upper estimate.
+        convolves: whether a step has convolutions.
     """
 
     train: tuple[str, ...]
@@ -58,6 +61,7 @@ class Signature:
     lane_bytes: int
     fingerprint: str
     working_bytes: int
+    convolves: bool = False
 
 
 def check(group: Group, example: Mapping[str, Any]) -> Signature:
@@ -112,6 +116,7 @@ def _trace(group: Group) -> Signature:
         lane_bytes=num_bytes(lane),
         fingerprint=_fingerprint(f"{training}\n{judging}\n{group.segment_steps}"),
         working_bytes=max(peak_bytes(training), peak_bytes(judging)),
+        convolves=convolutions.PRIMITIVE in primitives(training.jaxpr),
     )
 
 

@@ -66,19 +66,23 @@ class Layout:
         return cls(*map(int, text.split("x")))
 
 
-def choose(num_trials: int, width: int | None = None) -> Layout:
+def choose(
+    num_trials: int, width: int | None = None, *, convolves: bool = False
+) -> Layout:
     """A layout for so many trials on the local devices.
 
     Args:
         num_trials: of a group.
         width: of a chunk; by a rule if None.
+        convolves: whether there are convolutions, which a CPU does faster one lane at a
+            time.
     """
     devices = jax.local_device_count()
     platform = jax.default_backend()
     per_device = -(-num_trials // devices)
     if width is None:
         wide = min(WIDE, 1 << max(per_device - 1, 0).bit_length())
-        width = WIDTH.get(platform, wide)
+        width = 1 if convolves and platform == "cpu" else WIDTH.get(platform, wide)
     most = max(MOST_LANES.get(platform, 0) // width, 1)
     return Layout(devices, min(most, -(-per_device // width)), width)
 

@@ -17,7 +17,7 @@ from tuner.analysis.finding import Finding
 from tuner.analysis.findings import findings
 from tuner.analysis.phases import decay_begins
 from tuner.analysis.promoted import compare_with_parents
-from tuner.analysis.ranking import best_first, with_ties
+from tuner.analysis.ranking import best_on_average_first, with_ties
 from tuner.analysis.steps import StepsKnown, steps_known
 from tuner.analysis.transfer import Transfer, transfers
 from tuner.report.axes import Axis, axis_of
@@ -134,7 +134,7 @@ class Material:
     @cached_property
     def ranked(self) -> pl.DataFrame:
         """The trials that have a result, best first."""
-        return best_first(self.trials, maximize=self.maximize)
+        return best_on_average_first(self.trials, maximize=self.maximize)
 
     @cached_property
     def combinations(self) -> pl.DataFrame:

@@ -77,7 +77,8 @@ class Layouts:
         if name in self.known:
             return self.known[name], True
         width = self._width(name)
-        layout = layouts.choose(num_trials, width)
+        convolves = self._groups[name].convolves
+        layout = layouts.choose(num_trials, width, convolves=convolves)
         return self._room.fitting(name, layout), width is not None
 
     def is_foregone(self, name: str) -> bool:
@@ -89,7 +90,7 @@ class Layouts:
         if name in self.known or self._width(name) is not None:
             return True
         tried = self.measured.values()
-        return bool(tried) and all(len(m) == 1 for m in tried)
+        return bool(tried) and all(len(m) <= 1 for m in tried)
 
     def build(
         self, name: str, group: Group, jobs: Sequence[Job], *, may_measure: bool
