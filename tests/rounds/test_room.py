@@ -117,7 +117,7 @@ def test_a_dry_run_says_what_snapshots_of_best_states_take():
 
 
 def test_a_dry_run_shows_the_layout_that_fits(plan, monkeypatch, tight):
-    monkeypatch.setattr("tuner.lanes.layout.choose", lambda *_: WIDE)
+    monkeypatch.setattr("tuner.lanes.layout.choose", lambda *_, **__: WIDE)
     assert "8 trials, layout 2x1x2" in outline(plan, None, str(tight))
 
 
