@@ -32,6 +32,13 @@ def test_a_round_is_added_and_another_after_it(command, copied):
     assert third["control"].sum() == 2
     assert "shared" in printed.out
 
+    same = command(
+        *("promote", copied.directory, "--keep", "2", "--control", "1"),
+        *("--steps", "120", "--extend", "constant=10,stretch"),
+    )
+    assert same.code == 0, same.err
+    assert copied.trials.filter(pl.col("round") >= 3).equals(third)
+
     best = third["trial"][0]
     again = command(
         *("promote", copied.directory, "--trials", str(best), "--steps", "120"),

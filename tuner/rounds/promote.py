@@ -1,6 +1,7 @@
 """`promote`: a round more for a run, whenever one thinks of it."""
 
 import dataclasses
+import json
 from collections.abc import Sequence
 
 from tuner.rounds.budget import Budget
@@ -30,6 +31,8 @@ def promote(
     display: Display | None = None,
 ) -> Run:
     """Add a round to a run: its best trials, trained longer, or once more.
+
+    The same call goes on with a round that was interrupted, and adds none.
 
     Args:
         run_: the run, complete or not: what is left of it is run first. Rounds that
@@ -61,7 +64,7 @@ def promote(
             f"no round follows a study whose target is reached, but {study_target} is: "
             "pass study=dataclasses.replace(study, stop=()), or a harder target"
         )
-    before = run_.definition["study"]["rounds"][len(study.rounds) :]
+    there = run_.definition["study"]["rounds"]
     longer = Round(
         max_train_steps=max_train_steps,
         keep=keep,
@@ -71,7 +74,9 @@ def promote(
         seeds=seeds,
     )
     check_kept(longer, run_)
-    rounds = (*study.rounds, *map(round_of, before), longer)
+    rounds = [*study.rounds, *map(round_of, there[len(study.rounds) :])]
+    if json.loads(json.dumps(longer.describe())) != there[-1]:
+        rounds.append(longer)
     return run(
         dataclasses.replace(study, rounds=rounds),
         run_.directory,
