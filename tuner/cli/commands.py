@@ -1,25 +1,34 @@
-"""The commands of `tuner`.
+"""`tuner`: the command that the arguments name, and its refusals in a line.
 
 What a command needs is imported in it, so that `tuner --help` waits for nothing, and
 only what trains waits for JAX.
 """
 
-import os
-import shlex
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 
-import tuner
+from tuner.cli import reading, training
+from tuner.cli.arguments import REFUSED
 from tuner.store.durable import DamagedError
 from tuner.store.lock import LockedError
 
-FAILED, REFUSED, INTERRUPTED = 1, 2, 75  # exit codes
 REFUSALS = (ValueError, TypeError, LookupError, OSError, LockedError, DamagedError)
 PACKAGE = Path(__file__).parents[1]
+COMMANDS = {
+    "run": training.run,
+    "promote": training.promote,
+    "try": training.try_,
+    "steps": training.steps,
+    "status": reading.status,
+    "trials": reading.trials,
+    "best": reading.best,
+    "list": reading.list_,
+    "report": reading.report,
+}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,22 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="With --debug, anywhere in a command, an error shows where it comes from.",
 )
-
-StudyFile = Annotated[
-    str,
-    typer.Argument(
-        metavar="STUDY", help="The study's file, or FILE:NAME where it has several."
-    ),
-]
-RunDirectory = Annotated[
-    Path, typer.Argument(metavar="DIR", help="The directory of a run.")
-]
-Values = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="NAME=VALUE", help="Fix a hyperparameter; may be repeated."
-    ),
-]
+for name, command in COMMANDS.items():
+    app.command(name)(command)
 
 
 def main() -> None:
@@ -72,404 +67,6 @@ def _tuner(
 
         typer.echo(version("jax-tuner"))
         raise typer.Exit
-
-
-@app.command()
-def run(
-    study: StudyFile,
-    directory: Annotated[
-        Path | None,
-        typer.Option(
-            "--dir", metavar="DIR", help="Where it is kept; runs/<name> if not given."
-        ),
-    ] = None,
-    rounds: Annotated[
-        int | None, typer.Option(metavar="N", help="Only the first N rounds.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Instead of the study's.")
-    ] = None,
-    values: Values = None,
-    layout: Annotated[
-        str | None,
-        typer.Option(
-            metavar="2x8x4", help="Devices x chunks x width of every program."
-        ),
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            metavar="4GB",
-            help="Most that a device may hold; all it has if not given. With "
-            "--dry-run, print what takes what (`all`: of what the device has).",
-        ),
-    ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            metavar="2h",
-            help="Pause once all sessions have used so much: 90m, 1h30m, 500000steps.",
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would run; train nothing.")
-    ] = False,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            metavar="[=DIR]",
-            help="Trace a few calls of the programs, into profile/ of the run or DIR.",
-        ),
-    ] = None,
-    best_state: Annotated[
-        str | None,
-        typer.Option(
-            metavar="snapshot",
-            help="Save best states when trials improve, for less memory; `lane`, if "
-            "not given: in the lanes.",
-        ),
-    ] = None,
-) -> None:
-    """Run a study; what was interrupted goes on by the same command."""
-    limit = None if budget is None else tuner.Budget.parse(budget)
-    chosen = _load(study, rounds=rounds, seed=seed, values=values or ())
-    if dry_run:
-        from tuner.cli.outline import outline
-        from tuner.rounds.preflight import preflight
-
-        plan = preflight(chosen, best_state) if best_state else preflight(chosen)
-        typer.echo(outline(plan, layout, memory))
-        return
-    directory = directory or Path("runs", chosen.name)
-    before = _trial_steps(directory)
-    traced = profile or profile is not None  # True for the run's own folder
-    done = tuner.run(
-        chosen,
-        directory,
-        layout=layout,
-        memory=memory,
-        budget=limit,
-        profile=traced,
-        best_state=best_state,
-    )
-    if done.status != "complete":
-        if limit is not None and limit.is_used_up(done.figures):
-            _pause(done, limit)
-        _leave(directory)
-    if before == done.figures["trial_steps"]:
-        typer.echo(f"{chosen.name} was complete already, in {directory}.")
-    _conclude(done)
-
-
-@app.command()
-def promote(
-    directory: RunDirectory,
-    steps: Annotated[int, typer.Option(metavar="N", help="The new horizon.")],
-    keep: Annotated[
-        int, typer.Option(metavar="N", help="How many of the last round's best go on.")
-    ] = 0,
-    extend: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="RULE",
-            help="How schedules become longer: constant, stretch, decay, or "
-            "constant=150 with another decay; several, with commas, each train.",
-        ),
-    ] = None,
-    trials: Annotated[
-        str | None, typer.Option(metavar="3,7,12", help="These, in place of --keep.")
-    ] = None,
-    control: Annotated[
-        int, typer.Option(metavar="N", help="Besides, some that are not the best.")
-    ] = 0,
-    seeds: Annotated[
-        int | None, typer.Option(metavar="N", help="Fresh seeds of each.")
-    ] = None,
-    across: Annotated[
-        str, typer.Option(help="Shares for each scientific combination, or all.")
-    ] = "each",
-    study: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="The study; found in studies/ if not given."),
-    ] = None,
-) -> None:
-    """Add a round to a run: its best trials, trained longer."""
-    from tuner.cli.promoting import extensions_of, file_of, numbers_of
-
-    opened = tuner.open_run(directory)
-    chosen = _load(study or file_of(opened))
-    done = tuner.promote(
-        opened,
-        study=chosen,
-        keep=keep if trials is None else numbers_of(trials),
-        max_train_steps=steps,
-        extend=extensions_of(extend) if extend else None,
-        across=across,
-        control=control,
-        seeds=seeds,
-    )
-    if done.status != "complete":
-        _leave(directory)
-    _conclude(done)
-
-
-@app.command("try")
-def try_(
-    study: StudyFile,
-    trial: Annotated[
-        int, typer.Option(metavar="N", help="Which, of the first round.")
-    ] = 0,
-    steps: Annotated[
-        int | None, typer.Option(metavar="N", help="How many; all if not given.")
-    ] = None,
-    eager: Annotated[
-        bool,
-        typer.Option("--eager", help="Without jax.jit: for print and a debugger."),
-    ] = False,
-    values: Values = None,
-) -> None:
-    """Train one trial alone, and print its losses."""
-    chosen = _load(study, values=values or ())
-
-    from tuner.cli.attempt import attempt
-
-    for line in attempt(chosen, trial, steps=steps, eager=eager):
-        typer.echo(line)
-
-
-@app.command()
-def steps(
-    study: StudyFile,
-    directory: Annotated[
-        Path | None,
-        typer.Option(
-            "--dir",
-            metavar="DIR",
-            help="The study's run; all is kept in its folder steps/. runs/<name> if "
-            "not given.",
-        ),
-    ] = None,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Of the training set in evaluation mode, such as train/error; the "
-            "study's own error or accuracy if not given.",
-        ),
-    ] = None,
-    perfect: Annotated[
-        float | None,
-        typer.Option(
-            metavar="VALUE", help="Of the metric, where the set is fitted; 0, or 1."
-        ),
-    ] = None,
-    maximize: Annotated[
-        bool, typer.Option("--maximize", help="The metric is to be large.")
-    ] = False,
-    rate: Annotated[
-        str, typer.Option(metavar="NAME", help="The learning rate's, in the space.")
-    ] = "learning_rate",
-    low: Annotated[
-        float | None,
-        typer.Option(metavar="RATE", help="Lowest of the grid; the study's own."),
-    ] = None,
-    high: Annotated[
-        float | None,
-        typer.Option(metavar="RATE", help="Highest of the grid; the study's own."),
-    ] = None,
-    rates: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="How many; four a decade if not given."),
-    ] = None,
-    trials: Annotated[
-        int,
-        typer.Option(metavar="N", help="That look for a configuration which fits."),
-    ] = 16,
-    first_steps: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Their first horizon; that of round 1."),
-    ] = None,
-    max_steps: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Their last; 16 times the first."),
-    ] = None,
-    evaluations: Annotated[
-        int, typer.Option(metavar="N", help="Of a trial of the grid.")
-    ] = 50,
-    seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Instead of the study's.")
-    ] = None,
-    values: Values = None,
-    layout: Annotated[
-        str | None,
-        typer.Option(
-            metavar="2x8x4", help="Devices x chunks x width of every program."
-        ),
-    ] = None,
-    memory: Annotated[
-        str | None, typer.Option(metavar="4GB", help="Most that a device may hold.")
-    ] = None,
-) -> None:
-    """Find out in how many steps the training set can be fitted, if it can."""
-    chosen = _load(study, seed=seed, values=values or ())
-    directory = directory or Path("runs", chosen.name)
-    found = tuner.find_steps(
-        chosen,
-        directory,
-        metric=tuner.Maximize(metric) if maximize and metric else metric,
-        perfect=perfect,
-        rate=rate,
-        low=low,
-        high=high,
-        rates=rates,
-        trials=trials,
-        first_steps=first_steps,
-        max_steps=max_steps,
-        evaluations=evaluations,
-        layout=layout,
-        memory=memory,
-    )
-    if found.verdict == "unfinished":
-        _leave(directory)
-
-    from tuner.cli.steps import print_steps
-    from tuner.cli.tables import make_console
-
-    print_steps(found, chosen, directory, sys.argv[1:], make_console())
-
-
-@app.command()
-def status(directory: RunDirectory) -> None:
-    """Say where a run stands, whoever trains it."""
-    from tuner.cli.texts import standing
-
-    typer.echo(standing(tuner.open_run(directory)))
-
-
-@app.command()
-def trials(
-    directory: RunDirectory,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="As JSON, with all columns.")
-    ] = False,
-    as_csv: Annotated[
-        bool, typer.Option("--csv", help="As CSV, with all columns.")
-    ] = False,
-    as_tree: Annotated[
-        bool, typer.Option("--tree", help="Who was promoted from whom.")
-    ] = False,
-) -> None:
-    """Print the trials of a run."""
-    opened = tuner.open_run(directory)
-    if as_json:
-        typer.echo(opened.trials.write_json())
-    elif as_csv:
-        typer.echo(opened.trials.write_csv(), nl=False)
-    elif as_tree:
-        from tuner.cli.tables import make_console
-        from tuner.cli.tree import print_tree
-
-        print_tree(opened, make_console())
-    else:
-        from tuner.cli.tables import make_console, print_trials
-
-        print_trials(opened, make_console())
-
-
-@app.command()
-def best(
-    directory: RunDirectory,
-    optax: Annotated[
-        bool, typer.Option("--optax", help="Only its schedule, as Optax code.")
-    ] = False,
-) -> None:
-    """Print the best trial's configuration and schedule."""
-    from tuner.cli.winner import optax_of_winner, winner
-
-    opened = tuner.open_run(directory)
-    typer.echo(optax_of_winner(opened) if optax else winner(opened))
-
-
-@app.command("list")
-def list_(
-    directory: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where runs lie.")
-    ] = Path("runs"),
-) -> None:
-    """List the runs of a directory."""
-    from tuner.cli.tables import find_runs, make_console, print_runs
-
-    runs = find_runs(directory)
-    if runs:
-        print_runs(runs, make_console())
-    else:
-        typer.echo(f"There are no runs in {directory}.")
-
-
-@app.command()
-def report(directory: RunDirectory) -> None:
-    """Write the page of a run, and print where it lies."""
-    typer.echo(tuner.write_report(tuner.open_run(directory)))
-
-
-def _load(reference: str, **changes: Any) -> Any:
-    """The study with its changes; an error of its own file shows that file's lines."""
-    from rich.console import Console
-    from rich.text import Text
-
-    with Console(stderr=True).status(Text(f"loading {reference}")):
-        from tuner.cli import studies
-
-        studies.use_all_cores()
-        try:
-            return studies.changed(studies.load_study(reference), **changes)
-        except studies.BrokenStudyError as error:
-            traceback.print_exception(error.__cause__)
-            raise typer.Exit(FAILED) from None
-
-
-def _trial_steps(directory: Path) -> int:
-    """Steps that were made in a directory before; none where there is no run."""
-    try:
-        return tuner.open_run(directory).figures.get("trial_steps", 0)
-    except FileNotFoundError:
-        return 0
-
-
-def _conclude(done: "tuner.Run") -> None:
-    """What a complete run has to say."""
-    from tuner.cli.tables import make_console, print_best
-    from tuner.cli.texts import costs
-
-    print_best(done, make_console())
-    typer.echo(f"\n{costs(done.figures, done.trials)}")
-    typer.echo(f"report: {tuner.write_report(done)}")
-
-
-def _pause(done: "tuner.Run", budget: "tuner.Budget") -> NoReturn:
-    """Say that the budget is used up, how far it got, and how to go on."""
-    from tuner.cli.texts import costs, standing, with_budget
-
-    spent = costs(done.figures, done.trials)
-    larger = shlex.join(["tuner", *with_budget(sys.argv[1:], budget.doubled())])
-    typer.echo(
-        f"the budget of {budget} is used up\n\n{spent}\n\n{standing(done)}\n\n"
-        f"{done.directory} keeps what was done; go on with a larger one, or none, by"
-        f"\n\n  {larger}"
-    )
-    raise typer.Exit(INTERRUPTED)
-
-
-def _leave(directory: Path) -> NoReturn:
-    """Say how to go on, and leave at once.
-
-    JAX may crash in the interpreter's own exit after an interruption.
-    """
-    command = shlex.join(["tuner", *sys.argv[1:]])
-    typer.echo(f"interrupted; {directory} keeps what was done; go on by\n\n  {command}")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(INTERRUPTED)
 
 
 def _is_ours(error: BaseException) -> bool:

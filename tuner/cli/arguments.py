@@ -1,0 +1,29 @@
+"""What commands of `tuner` share: arguments and exit codes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FAILED, REFUSED, INTERRUPTED = 1, 2, 75  # exit codes
+
+StudyFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY", help="The study's file, or FILE:NAME where it has several."
+    ),
+]
+RunDirectory = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The directory of a run.")
+]
+Values = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Fix a hyperparameter; may be repeated."
+    ),
+]
+Seed = Annotated[int | None, typer.Option(metavar="N", help="Instead of the study's.")]
+LayoutText = Annotated[
+    str | None,
+    typer.Option(metavar="2x8x4", help="Devices x chunks x width of every program."),
+]
