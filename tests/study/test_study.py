@@ -162,6 +162,15 @@ def test_trials_are_kept_by_each_or_all():
     refused(ValueError, rule, tuner.Round, **fields, across="every")
 
 
+def test_extensions_of_a_round_have_different_names():
+    rule = "extensions of a round are told apart by what they are called, but got "
+    several = (lambda schedule, steps: schedule, lambda schedule, steps: schedule)
+    fields = {"keep": 2, "max_train_steps": 10}
+    refused(ValueError, rule + "<lambda>", tuner.Round, extend=several, **fields)
+    twice = (LONGER, tuner.LengthenConstant())
+    refused(ValueError, rule + "LengthenC", tuner.Round, extend=twice, **fields)
+
+
 def test_a_rule_needs_trials_to_keep():
     rule = "keep= and extend= go together, but got (keep=0, extend=LengthenConstant("
     refused(ValueError, rule, tuner.Round, trials=2, max_train_steps=10, extend=LONGER)

@@ -87,7 +87,8 @@ class Roster:
         rows = self._recorder.rows
         known = {_identity(row): number for number, row in rows.items()}
         taken = set(rows)
-        free = itertools.count(max(taken, default=-1) + 1)
+        beyond = itertools.count(max(taken, default=-1) + 1)
+        free = (number for number in beyond if number not in taken)
         numbered = []
         for trial in trials:
             number = known.get(_identity(trial))

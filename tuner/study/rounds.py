@@ -69,6 +69,12 @@ class Round:
             raise ValueError("a round needs trials=, points= or keep=, but has none")
         if self.across not in ("each", "all"):
             raise ValueError(f'across must be "each" or "all", but got {self.across!r}')
+        texts = [extension_text(one) for one in self.extensions]
+        if len(set(texts)) < len(texts):
+            raise ValueError(
+                "extensions of a round are told apart by what they are called, but got "
+                f"{', '.join(texts)}: leave one out, or give functions other names"
+            )
         repeats = self.seeds is not None and self.extend is None
         if bool(self.num_promoted) != (self.extend is not None) and not repeats:
             raise ValueError(
