@@ -24,8 +24,8 @@ from tuner.report.axes import Axis, axis_of
 from tuner.report.colours import SERIES, series_colour
 from tuner.report.words import precision
 from tuner.runs import Run
+from tuner.store.ledger import ENDED
 
-ENDED = ("complete", "diverged", "stopped", "failed")
 NUM_FAMILIES = 5  # whose curves are shown
 
 

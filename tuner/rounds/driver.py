@@ -22,12 +22,12 @@ from tuner.rounds.ending import Ending
 from tuner.rounds.groups import by_group, make_job
 from tuner.rounds.promotion import BEGINNINGS, states
 from tuner.rounds.recorder import Recorder
-from tuner.rounds.roster import ENDED, Roster
+from tuner.rounds.roster import Roster
 from tuner.rounds.rules import Rules
 from tuner.rounds.session import Session
 from tuner.rounds.trials import Trial
 from tuner.rounds.workshop import Workshop
-from tuner.store.ledger import Ledger, TrialRow
+from tuner.store.ledger import ENDED, Ledger, TrialRow
 from tuner.store.reader import read_ledger, read_state, read_states
 from tuner.store.snapshots import Entry, Stack
 

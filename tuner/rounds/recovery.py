@@ -17,10 +17,9 @@ from tuner.rounds.bests import LANE, Bests
 from tuner.rounds.driver import Driver
 from tuner.rounds.recorder import Recorder
 from tuner.rounds.room import NoRoomError, TooLargeError
-from tuner.rounds.roster import ENDED
 from tuner.rounds.session import Session
 from tuner.rounds.wording import count
-from tuner.store.ledger import TrialRow
+from tuner.store.ledger import ENDED, TrialRow
 from tuner.store.reader import read_ledger
 
 OUT_OF_MEMORY = "out_of_memory"  # in the definition: what happened, an entry each time

@@ -18,11 +18,9 @@ from tuner.rounds.recorder import Recorder
 from tuner.rounds.schedules import RATE
 from tuner.rounds.trials import Trial, canonical, promoted
 from tuner.runs import Run
-from tuner.store.ledger import TrialRow
+from tuner.store.ledger import ENDED, TrialRow
 from tuner.store.reader import read_ledger
 from tuner.study.schedule import Schedule
-
-ENDED = ("complete", "diverged", "stopped", "failed")
 
 
 class Roster:

@@ -8,7 +8,8 @@ from tuner.store.names import check_known
 from tuner.store.snapshots import Entry
 
 RESUMES = ("fresh", "exact")
-STATUSES = ("waiting", "running", "complete", "diverged", "stopped", "failed")
+ENDED = ("complete", "diverged", "stopped", "failed")  # they train no more
+STATUSES = ("waiting", "running", *ENDED)
 
 
 @dataclass(frozen=True, kw_only=True)
