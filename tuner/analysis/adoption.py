@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from tuner.analysis.agreement import LEVEL
 from tuner.analysis.configurations import configuration
@@ -216,6 +215,8 @@ def welch_interval(
         B. L. Welch, The generalization of "Student's" problem when several different
         population variances are involved, 1947
     """
+    from scipy import stats  # half a second, which reading need not wait for
+
     ours_of_mean, theirs_of_mean = (
         float(values.var(ddof=1)) / len(values) for values in (ours, theirs)
     )
@@ -238,5 +239,7 @@ def _verdict(low: float | None, high: float | None, sign: int) -> str:
 
 def _enough(difference: float, spread: float, level: float) -> int:
     """Runs of each after which the interval would leave zero, in four of five cases."""
+    from scipy import stats  # half a second, which reading need not wait for
+
     reach = stats.norm.isf((1 - level) / 2) + stats.norm.isf(1 - POWER)
     return max(FEWEST_RUNS, int(np.ceil(spread * (reach / difference) ** 2)))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 FEWEST_PAIRS = 10
 LEVEL = 0.95  # of intervals
@@ -60,6 +59,8 @@ def rank_agreement(short: np.ndarray, long: np.ndarray) -> Agreement | None:
     Returns:
         None below ten configurations, and where a round has the same result for all.
     """
+    from scipy import stats  # half a second, which reading need not wait for
+
     if len(short) < FEWEST_PAIRS or min(len(set(short)), len(set(long))) < 2:
         return None
     x, y = stats.rankdata(short), stats.rankdata(long)

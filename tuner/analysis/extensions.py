@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from tuner.analysis.agreement import LEVEL
 from tuner.analysis.ranking import BROKEN
@@ -107,6 +106,8 @@ def mean_interval(
     differences: np.ndarray, level: float
 ) -> tuple[float | None, float | None]:
     """Student's interval of a mean; nothing below three values."""
+    from scipy import stats  # half a second, which reading need not wait for
+
     if len(differences) < FEWEST_PARENTS:
         return None, None
     mean, number = float(differences.mean()), len(differences)

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from tuner.analysis.phases import annealing
 from tuner.analysis.progress import progress
@@ -199,6 +198,8 @@ def _says(ends: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
 
 def interval(values: np.ndarray) -> tuple[float, float]:
     """Student's interval of a mean, from one value of each configuration."""
+    from scipy import stats  # half a second, which reading need not wait for
+
     number = len(values)
     reach = stats.t.ppf((1 + LEVEL) / 2, number - 1) * values.std(ddof=1)
     middle = float(values.mean())
@@ -207,6 +208,8 @@ def interval(values: np.ndarray) -> tuple[float, float]:
 
 def _each(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Student's interval of each value, its noise the spread of the others."""
+    from scipy import stats  # half a second, which reading need not wait for
+
     number = len(values)
     apart = (values - values.mean()) ** 2
     others = (apart.sum() - apart * number / (number - 1)) / (number - 2)

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from tuner.analysis.agreement import CHANCE, FEWEST_PAIRS, LEVEL, RESAMPLES
 from tuner.analysis.boundary import place
@@ -215,6 +214,8 @@ def _chance(samples: _Samples) -> float:
     than the best third does. Else it is the best third's. Ranks are of their own round,
     for longer runs have other results.
     """
+    from scipy import stats  # half a second, which reading need not wait for
+
     before, after = (
         stats.rankdata(each) / (len(each) + 1) for each in (samples.short, samples.long)
     )
