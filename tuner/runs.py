@@ -17,6 +17,7 @@ from tuner.analysis.fit_findings import fit_findings
 from tuner.analysis.ranking import best_on_average_first, rank, with_ties
 from tuner.store import verdict
 from tuner.store.definition import NAME
+from tuner.store.lost import check_definition
 from tuner.store.reader import (
     is_running,
     read_definition,
@@ -34,9 +35,11 @@ def open_run(directory: str | Path) -> "Run":
 
     Raises:
         FileNotFoundError: where there is no run.
+        DamagedError: where there was one, whose definition is gone.
     """
     directory = Path(directory)
     if not (directory / NAME).exists():
+        check_definition(directory)
         raise FileNotFoundError(
             f"{directory} holds no run (there is no {NAME}): pass the directory given "
             "to `tuner run --dir`"

@@ -1,5 +1,6 @@
 import shutil
 import sqlite3
+import zlib
 from contextlib import closing
 
 import numpy as np
@@ -9,15 +10,18 @@ from hypothesis import strategies as st
 
 from tuner.store import database
 from tuner.store.durable import DamagedError
+from tuner.store.format import FORMAT
 from tuner.store.ledger import FileRow, Place, Share
 from tuner.store.snapshots import Entry
 
 FIGURES = {"seconds": 1.5, "compilations": {"g0": 1}}
-PART = FileRow(path="metrics/train/000001.parquet", rows=3, sha256={"a": "b"}, empty={})
+NAME = "metrics/train/000001.parquet"
+PART = FileRow(path=NAME, rows=3, sha256={NAME: "b"}, empty={})
 
 
 def snapshot(number: int) -> FileRow:
-    return FileRow(path=f"snapshots/{number}", rows=1, sha256={"a": "b"}, empty={})
+    path = f"snapshots/{number}"
+    return FileRow(path=path, rows=1, sha256={f"{path}/a": "b"}, empty={})
 
 
 def place(trial: int, what: str, step: int, number: int) -> Place:
@@ -244,10 +248,70 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
         database.read(tmp_path)
 
 
-def test_another_format_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(database, "FORMAT", 1)
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(FORMAT - 1, "the version that wrote it of"), (FORMAT + 1, "a newer version of")],
+)
+def test_another_format_is_refused(tmp_path, monkeypatch, number, remedy):
+    monkeypatch.setattr(database, "FORMAT", number)
     commit(tmp_path)
     monkeypatch.undo()
-    message = "the ledger's format must be 2, but `.*` has format 1; read it with"
+    message = (
+        rf"the format of a run must be {FORMAT} to be read here, but `.*trials.sqlite` "
+        rf"says {number}; read it, or go on with it, with {remedy} jax-tuner"
+    )
     with pytest.raises(ValueError, match=message):
+        database.read(tmp_path)
+
+
+def test_the_format_is_read_before_tables_that_another_may_not_have(tmp_path):
+    """The ledger of the first format, as far as it must be known for ever."""
+    with closing(sqlite3.connect(tmp_path / "trials.sqlite")) as old, old:
+        old.execute("create table run (id, format, number, checksum)")
+        values = 0, 1, 7
+        row = *values, zlib.crc32(repr(values).encode())
+        old.execute("insert into run values (?, ?, ?, ?)", row)
+    with pytest.raises(ValueError, match="the format of a run must be"):
+        database.read(tmp_path)
+
+
+def test_a_sound_row_of_an_earlier_commit_is_noticed(run, row):
+    """As where a damaged journal is rolled back in part."""
+    with closing(sqlite3.connect(run / "trials.sqlite")) as ledger:
+        [before] = ledger.execute("select * from trials where trial = 2").fetchall()
+    commit(run, 2, [row(2, step=9)])
+    with closing(sqlite3.connect(run / "trials.sqlite")) as ledger, ledger:
+        marks = ", ".join("?" * len(before))
+        ledger.execute(f"insert or replace into trials values ({marks})", before)
+    with pytest.raises(DamagedError, match="has rows of several commits in `trials`"):
+        database.read(run)
+
+
+@pytest.mark.parametrize("path", ["../a", "/etc/a", "tmp/a", "metrics/../../a", "a"])
+def test_a_path_that_leaves_the_run_is_refused_when_written_and_when_read(
+    tmp_path, monkeypatch, path
+):
+    message = r"`path` must lie in metrics or snapshots, .* but got"
+    with pytest.raises(ValueError, match=message):
+        FileRow(path=path, rows=1, sha256={path: "b"}, empty={})
+    with pytest.raises(ValueError, match=message):
+        FileRow(path=NAME, rows=1, sha256={path: "b"}, empty={})
+    with monkeypatch.context() as patch:
+        patch.setattr(FileRow, "__post_init__", lambda self: None)
+        commit(tmp_path, files=[FileRow(path=path, rows=1, sha256={}, empty={})])
+    with pytest.raises(DamagedError, match=rf"trials.sqlite` says .*{message}"):
+        database.read(tmp_path)
+
+
+@pytest.mark.parametrize("number", [3, 1])
+def test_a_state_that_lies_nowhere_is_refused(run, number):
+    nowhere = Place(Entry(trial=2, what="best", step=5), f"snapshots/{number}", 1)
+    commit(run, 2, places=[nowhere])
+    with pytest.raises(DamagedError, match=r"says what cannot be \(a state must lie"):
+        database.read(run)
+
+
+def test_a_ledger_that_cannot_be_opened_is_no_damage(tmp_path):
+    (tmp_path / "trials.sqlite").mkdir()
+    with pytest.raises(OSError, match=r"trials.sqlite` cannot be read now \(unable to"):
         database.read(tmp_path)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.store import definition
+from tuner.store import definition, sealed
 from tuner.store.durable import DamagedError, make_folders
 
 STUDY = {"name": "digits", "rounds": [{"trials": 63}], "seed": 0, "low": 1e-4}
@@ -61,3 +61,25 @@ def test_a_broken_definition_is_refused(run):
 def test_a_number_that_json_lacks_is_refused(run):
     with pytest.raises(ValueError, match="not JSON compliant"):
         definition.write(run, {"low": float("nan")})
+
+
+def test_another_format_is_refused(run, monkeypatch):
+    monkeypatch.setattr(definition, "FORMAT", definition.FORMAT + 1)
+    definition.write(run, STUDY)
+    monkeypatch.undo()
+    message = r"study.json` says \d+; .* a newer version of"
+    with pytest.raises(ValueError, match=message):
+        definition.read(run)
+
+
+def test_a_definition_from_before_there_were_formats_is_refused(run):
+    sealed.write(run, "study.json", STUDY)
+    with pytest.raises(ValueError, match=r"study.json` says none; .* that wrote it"):
+        definition.read(run)
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '{"low": NaN, "sha256": "a"}', "{}"])
+def test_json_of_another_shape_is_refused(run, text):
+    (run / "study.json").write_text(text)
+    with pytest.raises(DamagedError, match=r"study.json` does not match its sha256"):
+        definition.read(run)

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 from pathlib import Path
 
@@ -106,6 +107,42 @@ def test_a_damaged_file_is_named_with_what_is_lost(run):
 
 def test_a_missing_file_is_damage(run):
     with pytest.raises(durable.DamagedError, match=r"`.*/part` is missing, so 3 rows"):
+        durable.read_verified(run, "part", "0" * 64, "3 rows")
+
+
+def test_a_folder_where_a_file_should_be_is_damage(run):
+    with pytest.raises(durable.DamagedError, match=r"`.*/metrics` is no file, so 3"):
+        durable.read_verified(run, "metrics", "0" * 64, "3 rows")
+
+
+@pytest.mark.parametrize("link", ["metrics/train/1", "metrics/train"])
+def test_a_link_that_leaves_the_run_is_damage_whatever_it_leads_to(run, link):
+    (run.parent / "elsewhere").mkdir()
+    (run.parent / "elsewhere" / "1").write_bytes(b"rows")
+    if (run / link).is_dir():
+        (run / link).rmdir()
+        (run / link).symlink_to(run.parent / "elsewhere")
+    else:
+        (run / link).symlink_to(run.parent / "elsewhere" / "1")
+    sha256 = hashlib.sha256(b"rows").hexdigest()
+    with pytest.raises(durable.DamagedError, match="leads out of the run's directory"):
+        durable.read_verified(run, "metrics/train/1", sha256, "3 rows")
+
+
+def test_a_run_may_itself_be_reached_by_a_link(run):
+    durable.write_durably(run, "metrics/train/1", b"rows")
+    (run.parent / "link").symlink_to(run)
+    sha256 = hashlib.sha256(b"rows").hexdigest()
+    path = "metrics/train/1"
+    assert durable.read_verified(run.parent / "link", path, sha256, "rows") == b"rows"
+
+
+def test_a_file_that_cannot_be_read_is_named_and_is_no_damage(run, monkeypatch):
+    def fails(path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", fails)
+    with pytest.raises(PermissionError, match=r"`.*/part` cannot be read now \(Perm"):
         durable.read_verified(run, "part", "0" * 64, "3 rows")
 
 

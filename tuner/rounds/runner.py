@@ -26,6 +26,7 @@ from tuner.rounds.stopping import stop_on_signals
 from tuner.rounds.subject import longer_is_in_vain
 from tuner.runs import Run
 from tuner.store.definition import NAME
+from tuner.store.lost import check_definition
 from tuner.store.reader import read_definition, read_ledger
 from tuner.store.writer import Writer
 from tuner.study.study import Study
@@ -69,6 +70,7 @@ def run(
         LockedError: where another process writes it.
     """
     directory = Path(directory)
+    check_definition(directory)
     before = read_definition(directory) if (directory / NAME).exists() else {}
     plan = preflight(study, chosen(best_state, before, directory))
     said = {**definition(study, before), "best_state": plan.best_state}

@@ -2,37 +2,40 @@
 
 It keeps a rollback journal and no WAL, which can be read neither from a read-only place
 nor from a copy. SQLite does not notice a flipped bit, so each row ends in a checksum,
-and the row of the run says how many rows the other tables have.
+and the row of the run says how many rows the other tables have, and the sums of theirs.
 """
 
 import json
-import math
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from tuner.store import rows
 from tuner.store.durable import DamagedError
+from tuner.store.format import FORMAT, check_format
 from tuner.store.ledger import FileRow, Ledger, Place, Share, TrialRow
-from tuner.store.snapshots import Entry
 
 NAME = "trials.sqlite"
-FORMAT = 2
 
 
 def read(directory: Path) -> Ledger | None:
-    """Returns the ledger, every row verified, or None where there is none yet."""
+    """Returns the ledger, every row verified, or None where there is none yet.
+
+    Raises:
+        DamagedError: it is not as it was written.
+        ValueError: it is of another format.
+        OSError: it cannot be read now.
+    """
     path = directory / NAME
     if not path.exists():
         return None
     try:
         tables = _fetch(path)
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_DAMAGE:
-            raise
+            raise OSError(f"`{path}` cannot be read now ({error})") from error
         raise DamagedError(path, f"is no sound database ({error})", _ALL) from error
     return _decode(path, tables) if tables else None
 
@@ -67,7 +70,7 @@ def add_files(connection: sqlite3.Connection, files: Sequence[FileRow]) -> None:
     """Names files between two commits."""
     number, figures = connection.execute("select number, figures from run").fetchone()
     with _transaction(connection):
-        _put(connection, "files", map(_file_values, files))
+        _put(connection, "files", map(rows.file_values, files))
         _put_run(connection, number=number, figures=json.loads(figures))
 
 
@@ -98,11 +101,11 @@ def record_commit(
             connection.execute("delete from files where path = ?", (path,))
         for trial in forgotten:
             connection.execute("delete from entries where trial = ?", (trial,))
-        _put(connection, "trials", map(_trial_values, trials))
-        _put(connection, "files", map(_file_values, files))
+        _put(connection, "trials", map(rows.trial_values, trials))
+        _put(connection, "files", map(rows.file_values, files))
         for share in shares:
             _put(connection, "entries", [_shared_values(connection, share)])
-        _put(connection, "entries", map(_place_values, places))
+        _put(connection, "entries", map(rows.place_values, places))
         connection.execute(
             "delete from entries where what = 'running' and trial not in"
             " (select trial from trials where status = 'running')"
@@ -121,8 +124,11 @@ _SCHEMA = (
         number integer not null,
         figures text not null,
         trials integer not null,
+        trials_sum integer not null,
         files integer not null,
+        files_sum integer not null,
         entries integer not null,
+        entries_sum integer not null,
         checksum integer not null
     ) strict""",
     """create table trials (
@@ -169,10 +175,6 @@ _SCHEMA = (
     ) strict""",
 )
 _COUNTED = ("trials", "files", "entries")
-_TRIAL = tuple(field.name for field in fields(TrialRow))
-_REALS = ("best_objective", "final_objective", "diverged_learning_rate")
-_TEXTS = ("hyperparams", "schedule")  # JSON
-_TRUTHS = ("control",)
 
 _ALL = "what the run's ledger says"
 _NO_DAMAGE = (  # of the low byte of SQLite's error codes
@@ -209,38 +211,25 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
     return [name for (name,) in rows]
 
 
-def _put(connection: sqlite3.Connection, table: str, rows: Iterable[tuple]) -> None:
-    for row in rows:
+def _put(connection: sqlite3.Connection, table: str, values: Iterable[tuple]) -> None:
+    for row in values:
         marks = ", ".join("?" * (len(row) + 1))
         statement = f"insert or replace into {table} values ({marks})"
-        connection.execute(statement, (*row, _checksum(row)))
+        connection.execute(statement, (*row, rows.checksum(row)))
 
 
 def _put_run(
     connection: sqlite3.Connection, *, number: int, figures: Mapping[str, Any]
 ) -> None:
-    counts = [
-        connection.execute(f"select count(*) from {table}").fetchone()[0]
-        for table in _COUNTED
-    ]
-    _put(connection, "run", [(0, FORMAT, number, _json(figures), *counts)])
+    """Writes the row that says how many rows there are, and the sums of checksums."""
+    totals = [total for table in _COUNTED for total in _totals(connection, table)]
+    row = (0, FORMAT, number, rows.as_json(figures), *totals)
+    _put(connection, "run", [row])
 
 
-def _trial_values(trial: TrialRow) -> tuple:
-    values = {name: getattr(trial, name) for name in _TRIAL}
-    values |= {name: _real(values[name]) for name in _REALS}
-    values |= {name: _json(values[name]) for name in _TEXTS}
-    values |= {name: int(values[name]) for name in _TRUTHS}
-    return tuple(values.values())
-
-
-def _file_values(file: FileRow) -> tuple:
-    return file.path, file.rows, _json(file.sha256), _json(file.empty)
-
-
-def _place_values(place: Place) -> tuple:
-    entry = place.entry
-    return entry.trial, entry.what, entry.step, place.path, place.row
+def _totals(connection: sqlite3.Connection, table: str) -> tuple[int, int]:
+    statement = f"select count(*), ifnull(sum(checksum), 0) from {table}"
+    return connection.execute(statement).fetchone()
 
 
 def _shared_values(connection: sqlite3.Connection, share: Share) -> tuple:
@@ -257,19 +246,6 @@ def _shared_values(connection: sqlite3.Connection, share: Share) -> tuple:
     return share.trial, share.what, share.step, *found
 
 
-def _real(value: float | None) -> float | None:
-    """The number as SQLite gives it back: it knows no NaN and makes 0.0 of -0.0."""
-    return None if value is None or math.isnan(value) else float(value) + 0.0
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(dict(value), allow_nan=False)
-
-
-def _checksum(values: Sequence[Any]) -> int:
-    return zlib.crc32(repr(tuple(values)).encode())
-
-
 def _fetch(path: Path) -> dict[str, list[tuple]]:
     try:
         return _select(path, mode="ro")
@@ -283,58 +259,51 @@ def _select(path: Path, mode: str) -> dict[str, list[tuple]]:
         connection.execute("begin")  # all tables as they are at one moment
         if not _tables(connection):
             return {}
-        return {
+        run = connection.execute("select * from run").fetchall()
+        [(_, version, *_)] = _verified(path, "run", run, 1)
+        check_format(path, version)
+        tables = {
             table: connection.execute(f"select * from {table}").fetchall()
-            for table in ("run", *_COUNTED)
+            for table in _COUNTED
         }
+    return {"run": run, **tables}
 
 
 def _decode(path: Path, tables: Mapping[str, list[tuple]]) -> Ledger:
-    [(_, version, number, figures, *counts)] = _verified(path, "run", tables["run"], 1)
-    if version != FORMAT:
-        raise ValueError(
-            f"the ledger's format must be {FORMAT}, but `{path}` has format {version};"
-            " read it with the version of jax-tuner that wrote it"
-        )
+    [(_, _, number, figures, *totals, _)] = tables["run"]
     trials, files, entries = (
-        _verified(path, table, tables[table], count)
-        for table, count in zip(_COUNTED, counts, strict=True)
+        _verified(path, table, tables[table], *totals[2 * i : 2 * i + 2])
+        for i, table in enumerate(_COUNTED)
     )
-    return Ledger(
-        number=number,
-        trials=tuple(map(_trial, sorted(trials))),
-        figures=json.loads(figures),
-        files={file.path: file for file in map(_file, sorted(files))},
-        entries=tuple(map(_place, sorted(entries))),
-    )
+    try:
+        return Ledger(
+            number=number,
+            trials=tuple(map(rows.trial, sorted(trials))),
+            figures=json.loads(figures),
+            files={file.path: file for file in map(rows.file, sorted(files))},
+            entries=tuple(map(rows.place, sorted(entries))),
+        )
+    except (ValueError, TypeError) as error:  # its sums are right: made by nobody here
+        raise DamagedError(path, f"says what cannot be ({error})", _ALL) from error
 
 
-def _verified(path: Path, table: str, rows: list[tuple], count: int) -> list[tuple]:
-    """Returns the rows without their checksums; raises DamagedError unless all hold."""
-    for *values, checksum in rows:
-        if _checksum(values) != checksum:
+def _verified(
+    path: Path, table: str, found: list[tuple], count: int, total: int | None = None
+) -> list[tuple]:
+    """Returns the rows without their checksums; raises DamagedError unless all hold.
+
+    Each may be sound and yet of another commit than the rest, after a journal that was
+    damaged: so the sum of their checksums must be right too.
+    """
+    for *values, checksum in found:
+        if rows.checksum(values) != checksum:
             damage = f"has a row of `{table}` that does not match its checksum"
             raise DamagedError(path, damage, f"the row of {values[0]!r}")
-    if len(set(rows)) != count:
-        damage = f"must hold {count} rows in `{table}`, but holds {len(set(rows))}"
+    different = set(found)
+    if len(different) != count:
+        damage = f"must hold {count} rows in `{table}`, but holds {len(different)}"
         raise DamagedError(path, damage, f"the table `{table}`")
-    return [row[:-1] for row in rows]
-
-
-def _trial(row: tuple) -> TrialRow:
-    values = dict(zip(_TRIAL, row, strict=True))
-    values |= {name: json.loads(values[name]) for name in _TEXTS}
-    values |= {name: bool(values[name]) for name in _TRUTHS}
-    return TrialRow(**values)
-
-
-def _file(row: tuple) -> FileRow:
-    path, rows, sha256, empty = row
-    return FileRow(
-        path=path, rows=rows, sha256=json.loads(sha256), empty=json.loads(empty)
-    )
-
-
-def _place(row: tuple) -> Place:
-    trial, what, step, path, index = row
-    return Place(Entry(trial=trial, what=what, step=step), path, index)
+    if total is not None and sum(row[-1] for row in found) != total:
+        damage = f"has rows of several commits in `{table}`"
+        raise DamagedError(path, damage, f"the table `{table}`")
+    return [row[:-1] for row in found]

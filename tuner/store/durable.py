@@ -21,7 +21,8 @@ class DamagedError(RuntimeError):
     def __init__(self, path: Path, damage: str, lost: str) -> None:
         super().__init__(
             f"`{path}` {damage}, so {lost} cannot be read;"
-            " put the file back from a copy of the run"
+            " put the file back from a copy of the run; `tuner check-files` says what"
+            " else is damaged, and `tuner repair` trains again what can be"
         )
         self.path = path
         self.lost = lost
@@ -88,13 +89,38 @@ def read_verified(directory: Path, path: str, sha256: str, lost: str) -> bytes:
         sha256: what the ledger holds for it.
         lost: what cannot be read without it, for the message.
     """
-    try:
-        data = (directory / path).read_bytes()
-    except FileNotFoundError as error:
-        raise DamagedError(directory / path, "is missing", lost) from error
+    data = read_bytes(directory, path, lost)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise DamagedError(directory / path, "does not match its sha256", lost)
     return data
+
+
+def read_bytes(directory: Path, path: str, lost: str) -> bytes:
+    """Returns the bytes of a file that must be there, in the run's own directory.
+
+    Raises:
+        DamagedError: it is not.
+        OSError: it cannot be read now.
+    """
+    file = directory / path
+    try:
+        check_inside(directory, path, lost)
+        return file.read_bytes()
+    except FileNotFoundError as error:
+        raise DamagedError(file, "is missing", lost) from error
+    except (IsADirectoryError, NotADirectoryError) as error:
+        raise DamagedError(file, "is no file", lost) from error
+    except OSError as error:
+        why = f"`{file}` cannot be read now ({error.strerror})"
+        raise OSError(error.errno, why) from error
+
+
+def check_inside(directory: Path, path: str, lost: str) -> None:
+    """Raises DamagedError where a path leads out of the directory, as by a link."""
+    real = os.path.realpath(directory / path)
+    if not Path(real).is_relative_to(os.path.realpath(directory)):
+        damage = f"leads out of the run's directory, to `{real}`"
+        raise DamagedError(directory / path, damage, lost)
 
 
 def _sha256(file: Path) -> str:

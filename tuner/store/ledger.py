@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from tuner.store.names import check_known
@@ -10,6 +11,7 @@ from tuner.store.snapshots import Entry
 RESUMES = ("fresh", "exact")
 ENDED = ("complete", "diverged", "stopped", "failed")  # they train no more
 STATUSES = ("waiting", "running", *ENDED)
+FOLDERS = ("metrics", "snapshots")  # of all that the ledger names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,14 @@ class FileRow:
     sha256: Mapping[str, str]
     empty: Mapping[str, Any]
 
+    def __post_init__(self) -> None:
+        for path in (self.path, *self.sha256):
+            if not _is_inside(PurePosixPath(path), PurePosixPath(self.path)):
+                raise ValueError(
+                    f"`path` must lie in {' or '.join(FOLDERS)}, and all files of it "
+                    f"below it, but got {path!r}"
+                )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
@@ -121,3 +131,21 @@ class Ledger:
     figures: Mapping[str, Any]
     files: Mapping[str, FileRow]
     entries: tuple[Place, ...]
+
+    def __post_init__(self) -> None:
+        for entry, path, row in self.entries:
+            if path not in self.files or not 0 <= row < self.files[path].rows:
+                raise ValueError(
+                    "a state must lie in a row of a snapshot that is named, but got "
+                    f"(trial={entry.trial}, what={entry.what!r}, path={path!r}, "
+                    f"row={row})"
+                )
+
+
+def _is_inside(path: PurePosixPath, above: PurePosixPath) -> bool:
+    """Whether a path is one of a file that belongs to the part or snapshot `above`."""
+    is_below = path == above or above in path.parents
+    return is_below and ".." not in path.parts and path.parts[:1] in _TOPS
+
+
+_TOPS = [(folder,) for folder in FOLDERS]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tuner.store import database, definition, durable, lock, snapshots, tables
+from tuner.store import database, definition, durable, lock, lost, snapshots, tables
 from tuner.store.ledger import Ledger, Place
 from tuner.store.names import check_known
 from tuner.store.snapshots import Stack
@@ -31,6 +31,7 @@ class MissingStateError(LookupError):
 def read_definition(directory: Path) -> dict[str, Any]:
     """Returns the study's definition, as it was written."""
     if not (directory / definition.NAME).exists():
+        lost.check_definition(directory)
         raise _no_run(directory, definition.NAME)
     return definition.read(directory)
 
@@ -39,6 +40,7 @@ def read_ledger(directory: Path) -> Ledger:
     """Returns all that was acknowledged up to the last commit."""
     ledger = database.read(directory)
     if ledger is None:
+        lost.check_ledger(directory)
         raise _no_run(directory, database.NAME)
     return ledger
 
@@ -159,7 +161,8 @@ def _missing(trial: int, what: str, kept: Sequence[Place]) -> str:
 def _read_snapshot(directory: Path, path: str, ledger: Ledger) -> dict[str, np.ndarray]:
     file = ledger.files[path]
     trials = [str(place.entry.trial) for place in ledger.entries if place.path == path]
-    lost = shorten(f"a state of trial {', '.join(trials)}", 80, placeholder=" ...")
+    whose = shorten(f"a state of trial {', '.join(trials)}", 80, placeholder=" ...")
+    durable.check_inside(directory, path, whose)
     for part, sha256 in file.sha256.items():
-        durable.read_verified(directory, part, sha256, lost)
+        durable.read_verified(directory, part, sha256, whose)
     return snapshots.load(directory / path, file.empty)

@@ -30,13 +30,25 @@ def read(directory: Path, name: str, lost: str) -> dict[str, Any]:
         lost: what cannot be read without it, for the message.
     """
     path = directory / name
+    data = durable.read_bytes(directory, name, lost)
     try:
-        data = json.loads(path.read_bytes())
+        sealed = json.loads(data)
     except ValueError as error:
         raise durable.DamagedError(path, f"is no sound JSON ({error})", lost) from error
-    if data.pop("sha256", None) != _sha256(data):
+    if not _is_sound(sealed):
         raise durable.DamagedError(path, "does not match its sha256", lost)
-    return data
+    del sealed["sha256"]
+    return sealed
+
+
+def _is_sound(sealed: Any) -> bool:
+    if not isinstance(sealed, dict):
+        return False
+    rest = {name: value for name, value in sealed.items() if name != "sha256"}
+    try:
+        return sealed.get("sha256") == _sha256(rest)
+    except ValueError:  # numbers that JSON lacks, and Python reads
+        return False
 
 
 def _sha256(data: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from tuner.store import database, definition, durable, lock, snapshots, tables
+from tuner.store import database, definition, durable, lock, lost, snapshots, tables
 from tuner.store.ledger import FileRow, Place, Share, TrialRow
 from tuner.store.snapshots import Stack
 from tuner.store.tables import Columns
@@ -62,17 +62,21 @@ class Writer:
     Raises:
         FileExistsError: the directory holds files where a run would keep its own.
         LockedError: another process writes this run.
-        DamagedError: the ledger is damaged.
+        DamagedError: the ledger is damaged or gone, or a folder leads elsewhere.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory.absolute()
         self._turn = threading.RLock()
-        _refuse_strangers(self._directory)
+        if not (self._directory / database.NAME).exists():
+            _refuse_strangers(self._directory)
         durable.make_folders(self._directory, _FOLDERS)
         with ExitStack() as resources:
             resources.enter_context(lock.hold(self._directory))
+            _refuse_links(self._directory)
             ledger = database.read(self._directory)  # before anything is swept away
+            if ledger is None:
+                _refuse_strangers(self._directory)
             files = ledger.files if ledger else {}
             self._columns = tables.fixed_columns(self._directory, files)
             writing = database.writing(self._directory)
@@ -203,22 +207,34 @@ class Writer:
             for path in (self._directory / folder).iterdir():
                 if f"{folder}/{path.name}" in named:
                     continue
-                if path.is_dir():
+                if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
                 else:
                     path.unlink()
 
 
 def _refuse_strangers(directory: Path) -> None:
-    """What is unnamed is swept away, so a run never begins among files of others."""
-    if (directory / database.NAME).exists():
-        return
+    """What is unnamed is swept away, so a run never begins among files of others.
+
+    Nor among its own, where they are all that is left of it.
+
+    Args:
+        directory: which has no ledger.
+    """
+    if (directory / definition.NAME).exists():
+        lost.check_ledger(directory)
     for folder in _FOLDERS:
         for path in (directory / folder).glob("*"):
             raise FileExistsError(
                 f"{path} was made by no run, and a run keeps its own files in "
                 f"{directory / folder}: give the run a directory of its own"
             )
+
+
+def _refuse_links(directory: Path) -> None:
+    """What is swept away is the run's own, so nothing in it leads elsewhere."""
+    for folder in _FOLDERS:
+        durable.check_inside(directory, folder, "what the run keeps there")
 
 
 _FOLDERS = ("tmp", *map(tables.folder, tables.NAMES), snapshots.FOLDER)

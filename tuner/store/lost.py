@@ -1,0 +1,40 @@
+"""A directory in which a run has been, but whose ledger or definition is gone.
+
+Whoever took it for an empty one would begin a new run in it, and what no row of a new
+ledger names is swept away.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tuner.store import database, definition, snapshots, tables
+from tuner.store.durable import DamagedError
+
+FOLDERS = (*map(tables.folder, tables.NAMES), snapshots.FOLDER)
+
+
+def check_ledger(directory: Path) -> None:
+    """Raises DamagedError where only a run with a ledger leaves what there is.
+
+    Args:
+        directory: which has no ledger, or one without a table.
+    """
+    traces = [definition.NAME, *_kept(directory)]
+    if any((directory / trace).exists() for trace in traces):
+        path = directory / database.NAME
+        damage = "is empty" if path.exists() else "is missing"
+        raise DamagedError(path, damage, "what the run's ledger says")
+
+
+def check_definition(directory: Path) -> None:
+    """Raises DamagedError where a run has recorded something, but has no definition."""
+    if not (directory / definition.NAME).exists() and any(_kept(directory)):
+        path = directory / definition.NAME
+        raise DamagedError(path, "is missing", "the study's definition")
+
+
+def _kept(directory: Path) -> Iterator[str]:
+    """Parts and snapshots, of whoever."""
+    for folder in FOLDERS:
+        for path in (directory / folder).glob("*"):
+            yield f"{folder}/{path.name}"
