@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
+from contents import contents, load, save, strangers
 
 from tuner.store import database, durable, reader, snapshots
 from tuner.store.ledger import Share
@@ -94,8 +94,8 @@ def story(row, stack, frame) -> list[Commit]:
 def no_disk_and_no_orbax():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(durable, "flush", lambda path: None)
-        patch.setattr(snapshots, "save", _save)
-        patch.setattr(snapshots, "load", _load)
+        patch.setattr(snapshots, "save", save)
+        patch.setattr(snapshots, "load", load)
         yield
 
 
@@ -119,10 +119,10 @@ def points(no_disk_and_no_orbax):
 def history(story, tmp_path_factory) -> list[dict[str, Any]]:
     """What an uninterrupted run leaves after each commit."""
     directory = tmp_path_factory.mktemp("uninterrupted")
-    states = [_contents(directory)]
+    states = [contents(directory)]
     for number in range(len(story)):
         _go_on(directory, story[: number + 1])
-        states.append(_contents(directory))
+        states.append(contents(directory))
     return states
 
 
@@ -177,39 +177,12 @@ def _go_on(directory: Path, story: list[Commit]) -> None:
 
 def _aftermath(directory: Path, story: list[Commit], points: Points, point: int) -> Cut:
     acknowledged = points.acknowledged
-    found = _contents(directory)
+    found = contents(directory)
     rows = _rows_of_a_glob(directory)
     Writer(directory).close()
-    strangers = _strangers(directory)
+    unnamed = strangers(directory)
     _go_on(directory, story)
-    return Cut(point, acknowledged, found, rows, strangers, _contents(directory))
-
-
-def _contents(directory: Path) -> dict[str, Any]:
-    """All that a reader finds, as plain values."""
-    try:
-        ledger = reader.read_ledger(directory)
-    except FileNotFoundError:
-        return {"number": 0}
-    if ledger.number == 0:
-        return {"number": 0}
-    return {
-        "number": ledger.number,
-        "trials": ledger.trials,
-        "figures": ledger.figures,
-        "definition": reader.read_definition(directory),
-        "train": reader.read_table(directory, "train").rows(),
-        "valid": reader.read_table(directory, "valid").rows(),
-        "states": {
-            (entry.trial, entry.what): _state(directory, entry.trial, entry.what)
-            for entry, _, _ in ledger.entries
-        },
-    }
-
-
-def _state(directory: Path, trial: int, what: str) -> tuple[int, dict[str, list]]:
-    step, arrays = reader.read_state(directory, trial, what)
-    return step, {leaf: array.tolist() for leaf, array in arrays.items()}
+    return Cut(point, acknowledged, found, rows, unnamed, contents(directory))
 
 
 def _rows_of_a_glob(directory: Path) -> list[tuple]:
@@ -217,23 +190,3 @@ def _rows_of_a_glob(directory: Path) -> list[tuple]:
     if not parts:
         return []
     return pl.read_parquet(parts).select("trial", "step").rows()
-
-
-def _strangers(directory: Path) -> set[str]:
-    """Files that a sound run would not have."""
-    known = {"lock", "trials.sqlite", "study.json"}
-    for file in reader.read_ledger(directory).files.values():
-        known |= file.sha256.keys()
-    found = (path for path in directory.rglob("*") if path.is_file())
-    return {path.relative_to(directory).as_posix() for path in found} - known
-
-
-def _save(folder: Path, arrays) -> dict[str, Any]:
-    folder.mkdir()
-    for leaf, array in arrays.items():
-        np.save(folder / leaf.replace("/", "-"), array)
-    return {}
-
-
-def _load(folder: Path, empty) -> dict[str, np.ndarray]:
-    return {path.stem: np.load(path) for path in folder.glob("*.npy")}

@@ -61,11 +61,20 @@ def draft(directory: Path, path: str) -> Path:
 
 def make_folders(directory: Path, folders: Iterable[str]) -> None:
     """Makes the run's directory and the folders in it, durably."""
+    _make_folder(directory)
     for folder in folders:
-        (directory / folder).mkdir(parents=True, exist_ok=True)
+        _make_folder(directory / folder)
         flush((directory / folder).parent)
     flush(directory)
     flush(directory.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes a folder and those above it, none of which a power cut takes back."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        flush(folder.parent)
 
 
 def flush(path: Path) -> None:
