@@ -17,6 +17,7 @@ from .study.domains import Int as Int
 from .study.extension import LengthenConstant as LengthenConstant
 from .study.extension import LengthenDecay as LengthenDecay
 from .study.extension import Stretch as Stretch
+from .study.keep import Keep as Keep
 from .study.rounds import Round as Round
 from .study.rounds import geometric_rounds as geometric_rounds
 from .study.schedule import Schedule as Schedule

@@ -19,6 +19,7 @@ from tuner.store import verdict
 from tuner.store.definition import NAME
 from tuner.store.lost import check_definition
 from tuner.store.reader import (
+    MissingStateError,
     is_running,
     read_definition,
     read_ledger,
@@ -189,7 +190,10 @@ class Run:
             raise ValueError(
                 f"what must be one of {', '.join(PARTS)}, but got {what!r}"
             )
-        leaves = self._leaves(trial, what)
+        try:
+            leaves = self._leaves(trial, what)
+        except MissingStateError as error:
+            raise MissingStateError(f"{error}{self._let_go()}") from None
         prefix = f"{PARTS[what]}."
         chosen = {
             name.removeprefix(prefix): array
@@ -197,6 +201,12 @@ class Run:
             if name == PARTS[what] or name.startswith(prefix)
         }
         return _nested(chosen) if like is None else _like(like, chosen)
+
+    def _let_go(self) -> str:
+        """What is to be known where a state is missing: that not all are kept."""
+        limits = self.definition["study"].get("snapshots", {})
+        said = ", ".join(f"{k}={n}" for k, n in limits.items() if n is not None)
+        return f"; the study has snapshots=tuner.Keep({said})" if said else ""
 
     def _with_ties(self) -> pl.DataFrame:
         trials = self.trials

@@ -34,8 +34,16 @@ def test_a_study_is_outlined_in_four_blocks():
         "  activation=relu  6 trials, layout 1x2x4, 1,200 parameters\n"
         "  activation=tanh  6 trials, layout 1x2x4, 1,200 parameters\n"
         "\n"
-        "at most 480 steps in all, 15,360 examples"
+        "at most 480 steps in all, 15,360 examples\n"
+        "states take at most 1.23 MB on the disk"
     )
+
+
+def test_much_on_the_disk_is_told_with_the_remedy(monkeypatch):
+    monkeypatch.setattr("tuner.cli.outline.MUCH", 1000)
+    said = "states take at most 1.23 MB on the disk"
+    assert f"{said}; snapshots=tuner.Keep(best=..., branch=...) bounds" in outlined()
+    assert "tuner.Keep" not in outlined(snapshots=tuner.Keep(best=1))
 
 
 def test_without_scientific_values_trials_are_only_counted():

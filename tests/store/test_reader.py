@@ -71,14 +71,14 @@ def test_a_ledger_read_before_gives_the_table_of_then(run, writer, frame):
 @pytest.fixture
 def outrun(monkeypatch):
     """A function that makes the next commits, each before a snapshot is read."""
-    read, waiting = reader._read_snapshot, []
+    read, waiting = reader.read_snapshot, []
 
     def commit_first(*arguments):
         if commit := next(waiting[0], None):
             commit()
         return read(*arguments)
 
-    monkeypatch.setattr(reader, "_read_snapshot", commit_first)
+    monkeypatch.setattr(reader, "read_snapshot", commit_first)
     return lambda commits: waiting.append(iter(commits))
 
 

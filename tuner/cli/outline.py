@@ -12,17 +12,20 @@ from tuner.lanes import input_speed
 from tuner.lanes.compile_cache import programs_kept
 from tuner.lanes.feed import WORTH_TELLING, remedies
 from tuner.lanes.layout import Layout
+from tuner.rounds.disk import most_bytes
 from tuner.rounds.groups import make_job
 from tuner.rounds.layouts import Layouts
 from tuner.rounds.preflight import Plan
 from tuner.rounds.room import Room
 from tuner.rounds.rules import warning
 from tuner.rounds.trials import Trial
-from tuner.rounds.wording import count
+from tuner.rounds.wording import amount, count
+from tuner.study.keep import EVERYTHING
 from tuner.study.rounds import Round, extension_text
 from tuner.study.source import Source
 
 LISTED = 6  # scientific combinations, more are only counted
+MUCH = 2**30  # bytes on the disk
 FEW = 4  # trials a program: with fewer, lanes stand empty
 
 
@@ -50,6 +53,7 @@ def outline(plan: Plan, layout: str | None = None, memory: str | None = None) ->
         _programs(plan, groups, layouts),
         [
             _totals(plan, everything),
+            _disk(plan, layouts),
             *_batches(plan, groups),
             *_warnings(plan, groups),
         ],
@@ -132,6 +136,14 @@ def _totals(plan: Plan, trials: Sequence[Trial]) -> str:
     examples += sum(t.max_train_steps * sizes[t.trial] for t in trials)
     most = "at most " if kept else ""
     return f"{most}{count(steps, 'step')} in all, {count(examples, 'example')}"
+
+
+def _disk(plan: Plan, layouts: Mapping[str, Layout]) -> str:
+    """What is kept takes so much, and how to bound it where nothing does."""
+    size = most_bytes(plan, sum(layout.lanes for layout in layouts.values()))
+    bound = "; snapshots=tuner.Keep(best=..., branch=...) bounds that"
+    hint = bound if size >= MUCH and plan.study.snapshots == EVERYTHING else ""
+    return f"states take at most {amount(size, 'B')} on the disk{hint}"
 
 
 def _batches(plan: Plan, groups: Mapping[str, Sequence[Trial]]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from tuner.study.study import Study, describe
 from tuner.study.task import Task
 
 LIBRARIES = ("jax", "jaxlib", "optax", "flax", "numpy")
-MAY_CHANGE = ("goal",)
+MAY_CHANGE = ("goal", "snapshots")
 EXAMPLES_HASHED = 16  # of a source, which may be too large to be read
 
 
@@ -97,7 +97,7 @@ def check_same(old: Mapping[str, Any], new: Mapping[str, Any], directory: Path) 
     before["rounds"] = before["rounds"][:shared]
     for described in (before, now):
         for name in MAY_CHANGE:
-            described.pop(name)
+            described.pop(name, None)
         rules = described.get("stop", [])
         described["stop"] = [rule for rule in rules if "target" not in rule]
     differences = list(_differences("", before, now))

@@ -20,6 +20,7 @@ from tuner.rounds.committer import Committer
 from tuner.rounds.display import Standing
 from tuner.rounds.ending import Ending
 from tuner.rounds.groups import by_group, make_job
+from tuner.rounds.keeping import Keeping
 from tuner.rounds.promotion import BEGINNINGS, states
 from tuner.rounds.recorder import Recorder
 from tuner.rounds.roster import Roster
@@ -46,6 +47,8 @@ class Driver:
         self.ending = Ending(session, self._best)
         self.workshop = Workshop(session.layouts, session.stop, self._compiling)
         self.roster = Roster(session.plan, session.directory, recorder)
+        self.keeping = Keeping(self.study, session.directory)
+        self._round = 1
         self._held: list[Trial] = []  # what waits to begin
         self._is_awaited = False  # a state that a trial waits for is to be committed
         self._group = ""  # the program that trains
@@ -71,10 +74,12 @@ class Driver:
             self.committer.wait()
 
     def _run_round(self, number: int) -> None:
+        self._round = number
         trials = self.roster.enter(number)
         left = [t for t in trials if self._row(t).status not in ENDED]
         if not self.ending.due:
             self._train(left)
+            self._let_go()
         if left and not self.ending.due:
             self.display.ended(self._standing())
 
@@ -235,7 +240,18 @@ class Driver:
         return not sources.isdisjoint([*left, *called.ended])
 
     def _commit(self) -> None:
-        self.committer.submit(self.recorder.take(self.accounts.figures()))
+        dropped = []
+        if self.keeping.is_due(self.recorder.rows):
+            self.committer.wait()  # the ledger says what there is
+            dropped = self.keeping.dropped(self._round)
+        self.committer.submit(self.recorder.take(self.accounts.figures(), dropped))
+
+    def _let_go(self) -> None:
+        """At the end of a round: of what the last commit brought, too."""
+        self.committer.wait()
+        if dropped := self.keeping.dropped(self._round):
+            commit = self.recorder.take(self.accounts.figures(), dropped)
+            self.committer.submit(commit)
 
     def _standing(self) -> Standing:
         number = max(trial.round for trial in self.roster.trials.values())

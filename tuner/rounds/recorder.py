@@ -127,8 +127,15 @@ class Recorder:
         """
         return sum(a.nbytes for stack in self._kept for a in stack.arrays.values())
 
-    def take(self, figures: Mapping[str, Any]) -> Commit:
-        """All that a commit needs, and begin anew."""
+    def take(
+        self, figures: Mapping[str, Any], dropped: Sequence[tuple[int, str]] = ()
+    ) -> Commit:
+        """All that a commit needs, and begin anew.
+
+        Args:
+            figures: the run's accounting.
+            dropped: states that are kept no more.
+        """
         bests, shares = self.bests.take() if self.bests else ([], [])
         commit = Commit(
             train=_frame(self._train, self._train_schema),
@@ -137,6 +144,7 @@ class Recorder:
             kept=_merged([*self._kept, *bests]),
             running=_merged(self._running),
             shares=shares,
+            dropped=dropped,
             figures=figures,
         )
         self._changed = set()

@@ -5,9 +5,10 @@ nor from a copy. SQLite does not notice a flipped bit, so each row ends in a che
 and the row of the run says how many rows the other tables have, and the sums of theirs.
 """
 
+import collections
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,24 @@ def named_paths(connection: sqlite3.Connection) -> set[str]:
     return {path for (path,) in connection.execute("select path from files")}
 
 
+def sparse_snapshots(
+    connection: sqlite3.Connection, ending: Collection[tuple[int, str]]
+) -> list[str]:
+    """Returns the snapshots of which less than half counts, but something.
+
+    Args:
+        connection: the writer's.
+        ending: states that do not, each a trial and what it is kept as.
+    """
+    living = collections.defaultdict(set)
+    query = "select trial, what, path, row from entries where what != 'running'"
+    for trial, what, path, row in connection.execute(query):
+        if (trial, what) not in ending:
+            living[path].add(row)
+    sizes = dict(connection.execute("select path, rows from files"))
+    return [path for path, alive in living.items() if 2 * len(alive) < sizes[path]]
+
+
 def add_files(connection: sqlite3.Connection, files: Sequence[FileRow]) -> None:
     """Names files between two commits."""
     number, figures = connection.execute("select number, figures from run").fetchone()
@@ -85,13 +104,15 @@ def record_commit(
     shares: Sequence[Share] = (),
     replaced: Sequence[str] = (),
     forgotten: Sequence[int] = (),
+    dropped: Sequence[tuple[int, str]] = (),
 ) -> None:
     """Acknowledges a commit.
 
-    Files `replaced` are named no more, and states of trials `forgotten` neither. A
-    trial replaces its row, a state the one of the same trial and kind; what `shares`
-    name is what was there before. The running state of a trial that runs no more is
-    forgotten, and so is a snapshot in which no state lies any more.
+    Files `replaced` are named no more, and states of trials `forgotten` or `dropped`,
+    each a trial and what it is kept as, neither. A trial replaces its row, a state the
+    one of the same trial and kind; what `shares` name is what was there before. The
+    running state of a trial that runs no more is forgotten, and so is a snapshot in
+    which no state lies any more.
 
     Raises:
         LookupError: where a state to be shared is not there.
@@ -106,6 +127,9 @@ def record_commit(
         for share in shares:
             _put(connection, "entries", [_shared_values(connection, share)])
         _put(connection, "entries", map(rows.place_values, places))
+        connection.executemany(
+            "delete from entries where trial = ? and what = ?", dropped
+        )
         connection.execute(
             "delete from entries where what = 'running' and trial not in"
             " (select trial from trials where status = 'running')"

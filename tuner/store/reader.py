@@ -118,11 +118,22 @@ def read_states(
             lying[place.path].append(place)
     for path, places in lying.items():
         rows = [place.row for place in places]
-        arrays = _read_snapshot(directory, path, ledger)
+        arrays = read_snapshot(directory, path, ledger)
         yield Stack(
             entries=tuple(place.entry for place in places),
             arrays={leaf: array[rows] for leaf, array in arrays.items()},
         )
+
+
+def read_snapshot(directory: Path, path: str, ledger: Ledger) -> dict[str, np.ndarray]:
+    """Returns the arrays of a snapshot, verified: path of the leaf -> [rows, ...]."""
+    file = ledger.files[path]
+    trials = [str(place.entry.trial) for place in ledger.entries if place.path == path]
+    whose = shorten(f"a state of trial {', '.join(trials)}", 80, placeholder=" ...")
+    durable.check_inside(directory, path, whose)
+    for part, sha256 in file.sha256.items():
+        durable.read_verified(directory, part, sha256, whose)
+    return snapshots.load(directory / path, file.empty)
 
 
 def is_running(directory: Path) -> bool:
@@ -149,20 +160,10 @@ def _read_state(
     if what not in kept:
         raise MissingStateError(_missing(trial, what, list(kept.values())))
     entry, path, row = kept[what]
-    arrays = _read_snapshot(directory, path, ledger)
+    arrays = read_snapshot(directory, path, ledger)
     return entry.step, {leaf: array[row, ...].copy() for leaf, array in arrays.items()}
 
 
 def _missing(trial: int, what: str, kept: Sequence[Place]) -> str:
     states = ", ".join(f"{entry.what!r} (step {entry.step})" for entry, _, _ in kept)
     return f"trial {trial} keeps no state {what!r}; it keeps {states or 'none'}"
-
-
-def _read_snapshot(directory: Path, path: str, ledger: Ledger) -> dict[str, np.ndarray]:
-    file = ledger.files[path]
-    trials = [str(place.entry.trial) for place in ledger.entries if place.path == path]
-    whose = shorten(f"a state of trial {', '.join(trials)}", 80, placeholder=" ...")
-    durable.check_inside(directory, path, whose)
-    for part, sha256 in file.sha256.items():
-        durable.read_verified(directory, part, sha256, whose)
-    return snapshots.load(directory / path, file.empty)

@@ -16,7 +16,16 @@ from typing import Any
 
 import polars as pl
 
-from tuner.store import database, definition, durable, lock, lost, snapshots, tables
+from tuner.store import (
+    compaction,
+    database,
+    definition,
+    durable,
+    lock,
+    lost,
+    snapshots,
+    tables,
+)
 from tuner.store.ledger import FileRow, Place, Share, TrialRow
 from tuner.store.snapshots import Stack
 from tuner.store.tables import Columns
@@ -33,6 +42,7 @@ class Commit:
         kept: states kept for good (best, last, branch); the newest of a kind wins.
         shares: states that earlier commits brought, before these replace any.
         running: states of trials now training, each until a newer one, or its end.
+        dropped: states that are kept no more: a trial, and what it was kept as.
         figures: the run's accounting, as JSON; it replaces the earlier one.
     """
 
@@ -42,6 +52,7 @@ class Commit:
     kept: Sequence[Stack] = ()
     running: Sequence[Stack] = ()
     shares: Sequence[Share] = ()
+    dropped: Sequence[tuple[int, str]] = ()
     figures: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -129,7 +140,8 @@ class Writer:
     def _commit(self, commit: Commit, frames: Mapping[str, pl.DataFrame]) -> None:
         self._sweep()  # what a failed commit left
         number = database.last_number(self._connection) + 1
-        saved, places = self._save(number, [*commit.kept, *commit.running])
+        moved = self._outlived(commit)
+        saved, places = self._save(number, [*commit.kept, *commit.running, *moved])
         database.record_commit(
             self._connection,
             number=number,
@@ -137,9 +149,21 @@ class Writer:
             files=[*saved, *self._append(number, frames)],
             places=places,
             shares=commit.shares,
+            dropped=commit.dropped,
             figures=commit.figures,
         )
         self._sweep()  # what this commit replaced
+
+    def _outlived(self, commit: Commit) -> list[Stack]:
+        """States whose neighbours are dead, or are with this commit."""
+        entries = [entry for stack in commit.kept for entry in stack.entries]
+        ending = {*commit.dropped, *((e.trial, e.what) for e in entries)}
+        paths = database.sparse_snapshots(self._connection, ending)
+        if not paths:
+            return []
+        ledger = database.read(self._directory)
+        assert ledger is not None  # this writer has made it
+        return list(compaction.outlived(self._directory, ledger, paths, ending))
 
     def _restart(self, trials: Sequence[TrialRow]) -> None:
         numbers = [row.trial for row in trials]

@@ -11,6 +11,7 @@ from typing import Any
 
 from tuner.study.batching import check_batch_size, micro_batch_size
 from tuner.study.hyperparams import Hyperparams
+from tuner.study.keep import EVERYTHING, Keep
 from tuner.study.names import unknown
 from tuner.study.progression import Progression
 from tuner.study.rounds import Round
@@ -64,6 +65,8 @@ class Study:
         budget_from: the directory of the run by which the numbers of steps were
             chosen. Its conditions are kept with the run, and what has changed since is
             a finding.
+        snapshots: how many trials of each round keep their states when they have
+            ended; all unless a `Keep` says otherwise.
 
     Raises:
         ValueError: for what can never run; see the message for the remedy.
@@ -82,6 +85,7 @@ class Study:
     stop: Rule | Target | Sequence[Any] = ()
     production_steps: int | None = None
     budget_from: str | Path | None = None
+    snapshots: Keep = EVERYTHING
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rounds", tuple(self.rounds))
@@ -183,6 +187,7 @@ def describe(study: Study) -> dict[str, Any]:
         "sampling": study.sampling,
         "stop": [describe_rule(rule) for rule in study.rules],
         "production_steps": study.production_steps,
+        "snapshots": dataclasses.asdict(study.snapshots),
         "task": {
             "class": type(study.task).__name__,
             "batch_size": study.task.batch_size,
