@@ -59,14 +59,21 @@ def test_an_edge_names_the_end_and_the_way_out():
 
 
 def test_many_broken_trials_are_a_finding_with_the_rates_they_broke_at():
-    broken = [("diverged", None, 0.1, 0.09), ("diverged", None, 0.05, 0.03)]
-    failed = [("failed", None, 0.01, None)]
-    (finding,) = findings(trials(*sound(9), *broken, *failed), definition(100))
+    rates = [(0.1, 0.09), (0.05, 0.03), (0.08, 0.04)]
+    broken = [("diverged", None, *pair) for pair in rates]
+    (finding,) = findings(trials(*sound(9), *broken), definition(100))
     assert (finding.id, finding.subject) == ("C3", "trials")
     assert finding.text == (
-        "3 of 12 trials (25%) diverged or failed, at learning rates from 0.03 on."
+        "3 of 12 trials (25%) diverged, at learning rates from 0.03 on."
     )
     assert "clip gradients" in finding.remedy
+
+
+def test_failed_trials_are_no_reason_for_lower_rates():
+    failed = [("failed", None, 0.01, None)] * 3
+    (finding,) = findings(trials(*sound(9), *failed), definition(100))
+    assert finding.subject == "failed trials"
+    assert finding.text == "3 of 12 trials failed and take part in no comparison."
 
 
 def test_a_few_broken_trials_are_none():

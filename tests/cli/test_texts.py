@@ -34,7 +34,9 @@ FIGURES = {
 }
 
 
-TRIALS = pl.DataFrame({"start_step": [0] * 70 + [350, 700]})
+TRIALS = pl.DataFrame(
+    {"start_step": [0] * 70 + [350, 700], "status": ["complete"] * 72}
+)
 
 
 def test_the_cost_of_a_run_is_four_lines():

@@ -241,6 +241,18 @@ def test_an_example_that_cannot_be_read_stops_the_call():
         feed.take({0: Piece((0, 0, 0), 0, 13)}, never)  # 13 steps of 48: an epoch
 
 
+def test_what_could_not_be_read_for_a_moment_is_read_again():
+    class Moody(Counting):
+        def __getitem__(self, place):
+            self.readings.append(place)
+            if place == 300 and self.readings.count(300) == 1:
+                raise ConnectionError("no answer")
+            return ROWS[place]
+
+    feed = Feed(group_of(study_of(tuner.Source(Moody(), retries=0))), lanes=1)
+    assert feed.unreadable({0: Piece((0, 0, 0), 0, 13)}, never) == {}
+
+
 def test_only_waiting_beside_idle_devices_counts(feed):
     piece = Piece((0, 1, 0), 0, 5)
     feed.take({0: piece}, lambda: True)

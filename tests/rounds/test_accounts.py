@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tuner.lanes.costs import Costs
-from tuner.lanes.engine import Called, Engine
+from tuner.lanes.engine import Engine
+from tuner.lanes.flight import Called
 from tuner.lanes.layout import Layout
 from tuner.rounds import accounts
 from tuner.rounds.accounts import Accounts, rates

@@ -2,7 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tuner.lanes.engine import Called
+from tuner.lanes.flight import Called
 from tuner.rounds.recorder import Recorder, schemas
 from tuner.store.ledger import TrialRow
 

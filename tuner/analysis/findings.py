@@ -7,7 +7,6 @@ import polars as pl
 
 from tuner.analysis.boundary import BEST, edges
 from tuner.analysis.finding import Finding
-from tuner.analysis.ranking import BROKEN
 from tuner.analysis.steps import step_findings, steps_known
 from tuner.analysis.transfer_findings import transfer_findings
 
@@ -34,6 +33,7 @@ def findings(
     return [
         *_edges(trials, study),
         *_broken(trials),
+        *_failed(trials),
         *_rarely_evaluated(study),
         *_steps(trials, study, evaluations, updates),
         *transfer_findings(trials, definition, evaluations),
@@ -72,7 +72,7 @@ def _broken(trials: pl.DataFrame) -> Iterator[Finding]:
         pl.col("parent").is_null(),
         pl.col("status").is_in(("waiting", "running")).not_(),
     )
-    broken = begun.filter(pl.col("status").is_in(BROKEN))
+    broken = begun.filter(status="diverged")
     if broken.is_empty() or broken.height < LARGE_SHARE * begun.height:
         return
     rates = broken["diverged_learning_rate"].drop_nulls()
@@ -81,9 +81,25 @@ def _broken(trials: pl.DataFrame) -> Iterator[Finding]:
         id="C3",
         subject="trials",
         text=f"{broken.height} of {begun.height} trials "
-        f"({broken.height / begun.height:.0%}) diverged or failed{at}.",
+        f"({broken.height / begun.height:.0%}) diverged{at}.",
         remedy="Search lower learning rates, warm up longer or clip gradients; if they "
         "break all over the space, suspect a bug.",
+    )
+
+
+def _failed(trials: pl.DataFrame) -> Iterator[Finding]:
+    """Trials that are missing for no reason of their own."""
+    failed = trials.filter(status="failed")
+    if failed.is_empty():
+        return
+    notes = failed["note"] if "note" in failed.columns else []
+    why = next((f": {note}" for note in notes if note), "")
+    yield Finding(
+        id="C3",
+        subject="failed trials",
+        text=f"{failed.height} of {trials.height} trials failed and take part in no "
+        f"comparison{why}.",
+        remedy="Mend the data; a run of its own, in another directory, has them all.",
     )
 
 

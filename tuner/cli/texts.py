@@ -34,7 +34,7 @@ def costs(figures: Mapping[str, Any], trials: pl.DataFrame) -> str:
 
     Args:
         figures: the run's.
-        trials: with the column `start_step`.
+        trials: with the columns `start_step` and `status`.
     """
     figures = collections.defaultdict(int, figures)  # one that was cut off has none
     what = {
@@ -99,9 +99,11 @@ def _statuses(trials: pl.DataFrame) -> str:
 def _done(figures: Mapping[str, Any], trials: pl.DataFrame) -> str:
     shared = trials["start_step"].sum()
     more = f" and {shared:,} shared" if shared else ""
+    failed = trials.filter(status="failed").height
+    lost = f" ({failed:,} of them failed)" if failed else ""
     return ", ".join(
         [
-            count(trials.height, "trial"),
+            count(trials.height, "trial") + lost,
             count(figures["trial_steps"], "step") + more,
             count(figures["examples"], "example"),
             f"in {duration(figures['seconds'])}",

@@ -5,58 +5,20 @@ before are read. So a trial that broke is noticed one call late; meanwhile it ru
 ignored, and no neighbour sees it.
 """
 
-import dataclasses
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from tuner.lanes.copies import Copied, Judged, Taken
+from tuner.lanes.copies import Judged, Taken
 from tuner.lanes.feed import Feed, Piece
+from tuner.lanes.flight import Called, Flight
 from tuner.lanes.improved import NOT_EVALUATED
 from tuner.lanes.job import Job
 from tuner.lanes.occupant import Occupant, call_inputs
 from tuner.lanes.phases import phase
 from tuner.lanes.placement import Placement
 from tuner.lanes.program import Program
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Called:
-    """What one call brought to the host, of several trials.
-
-    Attributes:
-        trials: their numbers, [trials].
-        base: steps made before the call, [trials].
-        steps: steps made in it, [trials].
-        good: those of them before the first that was not finite, [trials].
-        due: whether the call ends with an evaluation of the trial, [trials].
-        step: the step that each tick belongs to, [trials, ticks].
-        kept: whether the tick made a good step, [trials, ticks].
-        rates: by name, [trials, ticks].
-        train: metrics of the steps, [trials, ticks].
-        valid: metrics of the evaluation at the end, [trials].
-        best_objective: smaller is better whatever the direction, [trials].
-        best_step: -1 where there is none yet, [trials].
-        copied: states that left the lanes with it.
-        ended: trials whose last call it is.
-    """
-
-    trials: np.ndarray
-    base: np.ndarray
-    steps: np.ndarray
-    good: np.ndarray
-    due: np.ndarray
-    step: np.ndarray
-    kept: np.ndarray
-    rates: Mapping[str, np.ndarray]
-    train: Mapping[str, np.ndarray]
-    valid: Mapping[str, np.ndarray]
-    best_objective: np.ndarray
-    best_step: np.ndarray
-    copied: tuple[Copied, ...]
-    ended: tuple[int, ...]
 
 
 class Engine:
@@ -76,7 +38,7 @@ class Engine:
         self._waiting: list[tuple[int, int, Job]] = []
         devices = range(program.layout.devices)
         self._lanes: list[list[Occupant | None]] = [[] for _ in devices]
-        self._flight: _Flight | None = None
+        self._flight: Flight | None = None
         self._stopped: set[int] = set()
         group = program.group
         self.feed = Feed(group, program.layout.lanes) if group.is_fed else None
@@ -116,10 +78,11 @@ class Engine:
             self._collect(before, copy)
         if launch:
             self.fill()
+            before = self._fail(before)
             self._flight = self._launch(before)
         elif self.feed:
             self.feed.expect(())
-        return self._read(before) if before else None
+        return before.read(self.program) if before else None
 
     def rest(self) -> None:
         """Give back what the devices hold; trials that were in lanes are lost."""
@@ -132,7 +95,7 @@ class Engine:
         self.program.rest()
 
     @phase("collect")
-    def _collect(self, flight: "_Flight", copy: bool) -> None:
+    def _collect(self, flight: Flight, copy: bool) -> None:
         """Copy out what is due and free the lanes of trials that have ended.
 
         The copies are sent off before anything can reuse the lanes.
@@ -155,7 +118,7 @@ class Engine:
                 due["branch"].append((device, slot, occupant))
         flight.taken += [self._take(what, p) for what, p in due.items() if p]
 
-    def _judge(self, flight: "_Flight") -> Judged | None:
+    def _judge(self, flight: Flight) -> Judged | None:
         """Copies of what is kept of all lanes, where any was evaluated."""
         evaluated = np.full(self.layout.lanes, NOT_EVALUATED, np.int32)
         segment_steps = self.program.group.segment_steps
@@ -203,8 +166,30 @@ class Engine:
         for inputs in placement.restores(self.program.trained_type):
             self.program.restore(inputs)
 
+    def _fail(self, before: Flight | None) -> Flight | None:
+        """Free the lanes of trials whose examples cannot be read, for those that wait.
+
+        Their states are kept as they are, and told of with the call before.
+        """
+        while self.feed:
+            pieces, is_idle = self._pieces(), _idle(before)
+            unreadable = self.feed.unreadable(pieces, is_idle)
+            if not unreadable:
+                break
+            before = before or Flight.empty()
+            lanes = self.layout.lanes_per_device
+            lost = [p for p in self._occupied() if p[0] * lanes + p[1] in unreadable]
+            before.taken.append(self._take("end", lost))
+            for device, slot, occupant in lost:
+                trial = occupant.job.trial
+                before.ended.append(trial)
+                before.failed[trial] = unreadable[device * lanes + slot]
+                self._lanes[device][slot] = None
+            self.fill()
+        return before
+
     @phase("launch")
-    def _launch(self, before: "_Flight | None") -> "_Flight | None":
+    def _launch(self, before: Flight | None) -> Flight | None:
         """Send some ticks of every occupied lane to the devices, after another call."""
         places = list(self._occupied())
         if not places:
@@ -222,17 +207,22 @@ class Engine:
         self.lane_calls += len(places)
         self.slot_calls += sum(live_chunks) * layout.width
         if self.feed:
-            pieces = {
-                lane: Piece(o.job.numbers, o.tick, ticks)
-                for lane, o in zip(lanes.tolist(), occupants, strict=True)
-            }
-            inputs["batches"] = self.feed.take(pieces, lambda: _is_done(before))
+            is_idle = _idle(before)
+            inputs["batches"] = self.feed.take(self._pieces(), is_idle)
         for occupant in occupants:
             occupant.tick += ticks
         outputs = self.program.advance(inputs)
         if self.feed:
             self.feed.expect(self._expected())
-        return _Flight(occupants, lanes, first, rates, outputs)
+        return Flight(occupants, lanes, first, rates, outputs)
+
+    def _pieces(self) -> dict[int, Piece]:
+        """What every lane trains on in the next call."""
+        lanes, ticks = self.layout.lanes_per_device, self.program.group.call_ticks
+        return {
+            device * lanes + slot: Piece(occupant.job.numbers, occupant.tick, ticks)
+            for device, slot, occupant in self._occupied()
+        }
 
     def _expected(self) -> Iterator[Piece]:
         """What the next call will train on, unless a trial breaks."""
@@ -245,40 +235,6 @@ class Engine:
         for job in coming:
             yield Piece(job.numbers, job.start_tick, ticks)
 
-    @phase("read")
-    def _read(self, flight: "_Flight") -> Called:
-        """Wait for a call, and bring its results to the host."""
-        outputs = self.program.fetch(flight.outputs)
-        group = self.program.group
-        sound = np.array([not o.broken for o in flight.occupants])
-        occupants = [o for o in flight.occupants if not o.broken]
-        lanes, first = flight.lanes[sound], flight.first[sound]
-        micros = np.array([o.job.micros for o in occupants], np.int64)
-        after = first[:, None] + 1 + np.arange(group.call_ticks)
-        makes = after % micros[:, None] == 0
-        kept = makes & outputs["ok"][lanes]
-        last = after[:, -1]
-        for occupant, ok in zip(occupants, outputs["ok"][lanes].all(1), strict=True):
-            occupant.broken = not ok
-        copied = flight.judged.fetch(self.program, outputs) if flight.judged else []
-        copied += [taken.fetch(self.program) for taken in flight.taken]
-        return Called(
-            trials=np.array([o.job.trial for o in occupants], np.int32),
-            base=first // micros,
-            steps=makes.sum(1),
-            good=kept.sum(1),
-            due=last % (group.segment_steps * micros) == 0,
-            step=(-(-after // micros[:, None])).astype(np.int32),
-            kept=kept,
-            rates={name: values[sound] for name, values in flight.rates.items()},
-            train={name: a[lanes] for name, a in outputs["train"].items()},
-            valid={name: a[lanes] for name, a in outputs["valid"].items()},
-            best_objective=outputs["best_objective"][lanes],
-            best_step=outputs["best_step"][lanes],
-            copied=tuple(copied),
-            ended=tuple(flight.ended),
-        )
-
     def _occupied(self) -> Iterator["_Place"]:
         """Device, slot and trial of every lane that trains one."""
         for device, occupants in enumerate(self._lanes):
@@ -290,20 +246,6 @@ class Engine:
 _Place = tuple[int, int, Occupant]  # device, slot, trial
 
 
-@dataclasses.dataclass
-class _Flight:
-    """A call that has not been read, and what was taken out of the lanes after it."""
-
-    occupants: list[Occupant]
-    lanes: np.ndarray
-    first: np.ndarray  # the ticks made before it
-    rates: Mapping[str, np.ndarray]
-    outputs: Any
-    judged: Judged | None = None
-    taken: list[Taken] = dataclasses.field(default_factory=list)
-    ended: list[int] = dataclasses.field(default_factory=list)
-
-
-def _is_done(flight: _Flight | None) -> bool:
-    """Whether the devices have trained all that they were sent."""
-    return flight is None or flight.outputs["ok"].is_ready()
+def _idle(before: Flight | None) -> Callable[[], bool]:
+    """Asks whether the devices have trained all that they were sent."""
+    return lambda: before is None or before.is_done

@@ -4,6 +4,9 @@ What a trial sees at a step is a pure function of its numbers and the step. So b
 are named by these, and whatever was read ahead of need for a trial that broke, or was
 not foreseen for one that took its lane, costs time but changes no bit.
 
+An example that cannot be read is the loss of the trials that need it, and of nobody
+else; but where none can be, the data are out of reach, and that is no trial's fault.
+
 Of the batches of one call there are never more than three in memory: those that the
 devices train on, those sent after them, and those being read.
 """
@@ -20,7 +23,7 @@ import numpy as np
 from tuner.lanes import host_order
 from tuner.lanes.layout import Layout
 from tuner.lanes.trial import DATA, Group
-from tuner.study.source import Source
+from tuner.study.source import Source, UnreadableError
 
 CALLS_IN_FLIGHT = 3
 POLL_SECONDS = 0.002  # how finely it is told whether the devices wait
@@ -154,6 +157,8 @@ class Feed:
                 places.setdefault(part, []).append(where)
         self._read_ahead(places)
         self._wait([self._ahead[part] for part in places], is_idle)
+        for part in places:
+            self._ahead[part].result()
         ticks = next(iter(pieces.values())).ticks
         batches = jax.tree.map(
             lambda a: np.zeros((self._lanes, ticks, *a.shape), a.dtype),
@@ -164,6 +169,30 @@ class Feed:
             for where in lanes:
                 _fill(batches, where, rows)
         return batches
+
+    def unreadable(
+        self, pieces: Mapping[int, Piece], is_idle: Callable[[], bool]
+    ) -> dict[int, str]:
+        """The lanes whose batches cannot be read, and why: all that `take` would miss.
+
+        Args:
+            pieces: as in `take`.
+            is_idle: as in `take`.
+
+        Raises:
+            UnreadableError: where no example can be read at all.
+            Exception: whatever else reading has failed with.
+        """
+        parts = {lane: self._parts(piece) for lane, piece in pieces.items()}
+        wanted = dict.fromkeys(part for mine in parts.values() for part in mine)
+        errors = self._errors(wanted, is_idle)
+        if errors:  # which may have been so for a moment, some time ago
+            errors = self._errors(wanted, is_idle)
+        return {
+            lane: next(errors[part].what for part in mine if part in errors)
+            for lane, mine in parts.items()
+            if not errors.keys().isdisjoint(mine)
+        }
 
     def expect(self, pieces: Iterable[Piece]) -> None:
         """Begin to read what the next call is likely to need, and that alone."""
@@ -215,11 +244,26 @@ class Feed:
                 now = time.perf_counter()
                 if starved and self._started is not None:
                     self.starved_seconds += now - before
-            if error := future.exception():
-                self.expect(())  # what others would read is of no use any more
-                raise error
         self._started = self._started or now
         self.seconds = now - self._started
+
+    def _errors(
+        self, wanted: Iterable[Piece], is_idle: Callable[[], bool]
+    ) -> dict[Piece, UnreadableError]:
+        """What cannot be read although something can; read anew if asked again."""
+        self._read_ahead(wanted)
+        self._wait([self._ahead[part] for part in wanted], is_idle)
+        found = {part: self._ahead[part].exception() for part in wanted}
+        errors = {p: e for p, e in found.items() if isinstance(e, UnreadableError)}
+        others = [e for p, e in found.items() if e is not None and p not in errors]
+        source = self._group.task.train
+        assert isinstance(source, Source)
+        if others or (errors and not source.answers):
+            self.expect(())  # what others would read is of no use any more
+            raise (others or list(errors.values()))[0]
+        for part in errors:
+            self._ahead.pop(part)
+        return errors
 
 
 def _fill(batches: Any, where: tuple[int, slice], rows: Any) -> None:

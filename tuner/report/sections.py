@@ -196,7 +196,7 @@ def _figures(material: Material) -> dict[str, str]:
     promoted = material.promoted.height
     some = f", {count(promoted)} promoted" if promoted else ""
     figures = {f"trials{some}": count(trials.height)}
-    for status in ("diverged", "stopped"):
+    for status in ("diverged", "stopped", "failed"):
         number = trials.filter(status=status).height
         if number or status == "diverged":
             figures[status] = count(number)

@@ -13,7 +13,8 @@ import jaxtyping as jt
 import numpy as np
 
 from tuner.lanes.compilations import Compilations, counted
-from tuner.lanes.engine import Called, Engine
+from tuner.lanes.engine import Engine
+from tuner.lanes.flight import Called
 from tuner.lanes.matrix_peak import peak_flops_per_second
 
 RECENT = 20  # calls that the present speed is taken from

@@ -13,9 +13,9 @@ class Standing:
         round: its number, from 1.
         num_rounds: of the study.
         group: the program that trains, or is compiled.
-        waiting, running, complete, diverged, stopped: trials of the round.
-        steps: updates made in the round, of `total_steps`; a trial that diverged or was
-            stopped had no more to make.
+        waiting, running, complete, diverged, stopped, failed: trials of the round.
+        steps: updates made in the round, of `total_steps`; a trial that diverged,
+            failed or was stopped had no more to make.
         trial_steps_per_second: since the last few segments.
         best_objective: the best of the run so far, or None.
         best_trial: who has it.
@@ -34,6 +34,7 @@ class Standing:
     trial_steps_per_second: float
     best_objective: float | None
     best_trial: int | None
+    failed: int = 0
 
 
 @runtime_checkable

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tuner.lanes.engine import Called, Engine
+from tuner.lanes.engine import Engine
+from tuner.lanes.flight import Called
 from tuner.lanes.job import Job
 from tuner.lanes.layout import Layout
 from tuner.lanes.phases import phase
@@ -19,6 +20,7 @@ from tuner.lanes.trial import Group
 from tuner.rounds.committer import Committer
 from tuner.rounds.display import Standing
 from tuner.rounds.ending import Ending
+from tuner.rounds.failures import raise_failed, told
 from tuner.rounds.groups import by_group, make_job
 from tuner.rounds.keeping import Keeping
 from tuner.rounds.promotion import BEGINNINGS, states
@@ -82,6 +84,9 @@ class Driver:
             self._let_go()
         if left and not self.ending.due:
             self.display.ended(self._standing())
+        if self.recorder.has_failed(number):
+            self.committer.wait()
+            raise_failed(number, self.recorder.rows.values())
 
     def _train(self, trials: Sequence[Trial]) -> None:
         """Train trials of several programs to their ends, committing as time passes.
@@ -228,6 +233,9 @@ class Driver:
         ]
         examples = np.array(of_trials, np.int64)
         engine.stop(self.rules.add(self.recorder.add(called, examples), called.ended))
+        for trial, why in called.failed.items():
+            if self.recorder.rows[trial].status == "failed":
+                self.display.note(told(trial, why))
         self._is_awaited = self._is_awaited or self._frees(called)
         self.accounts.add(engine, called, examples)
         self.profile.called()
@@ -267,6 +275,7 @@ class Driver:
             complete=counts["complete"],
             diverged=counts["diverged"],
             stopped=counts["stopped"],
+            failed=counts["failed"],
             steps=sum(row.step - row.start_step for row in rows),
             total_steps=sum(_last_step(row) - row.start_step for row in rows),
             trial_steps_per_second=self.accounts.trial_steps_per_second,
@@ -279,7 +288,9 @@ class Driver:
         judged = {
             row.trial: sign * row.best_objective
             for row in self.recorder.rows.values()
-            if row.best_objective is not None and row.diverged_step is None
+            if row.best_objective is not None
+            and row.diverged_step is None
+            and row.status != "failed"
         }
         best = min(judged, key=judged.__getitem__, default=None)
         return None if best is None else self.recorder.rows[best]
@@ -300,5 +311,5 @@ _Work = tuple[str, Group, list[Job]]  # of a program
 
 def _last_step(row: TrialRow) -> int:
     """Where a trial ends: at its horizon, unless it broke or was stopped before."""
-    ended = row.diverged_step is not None or row.status == "stopped"
+    ended = row.diverged_step is not None or row.status in ("stopped", "failed")
     return row.step if ended else row.max_train_steps

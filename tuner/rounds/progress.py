@@ -215,7 +215,7 @@ def _round(standing: Standing) -> str:
 
 def _counts(standing: Standing) -> list[str]:
     """Trials by status, those there are."""
-    statuses = ("waiting", "running", "complete", "diverged", "stopped")
+    statuses = ("waiting", "running", "complete", "diverged", "stopped", "failed")
     numbers = {status: getattr(standing, status) for status in statuses}
     return [f"{n:,} {status}" for status, n in numbers.items() if n]
 

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from tuner.lanes.copies import Copied
-from tuner.lanes.engine import Called
+from tuner.lanes.flight import Called
 from tuner.rounds.bests import Bests
 from tuner.rounds.schedules import RATE
 from tuner.store.ledger import TrialRow
@@ -88,7 +88,7 @@ class Recorder:
         for copied in called.copied:
             self._copy(copied)
         for trial in called.ended:
-            self._set(trial, status=_end(self.rows[trial]))
+            self._end(trial, called.failed.get(trial))
         return evaluations
 
     def note(self, trial: int, text: str) -> None:
@@ -114,10 +114,23 @@ class Recorder:
         return bool(left)
 
     def take_up(self) -> None:
-        """The study goes on after all, and with it the trials that it has left."""
-        for row in [row for row in self.rows.values() if row.note == OVER]:
+        """What ended for the study's sake, or failed with its round, goes on after all.
+
+        So it is where a target was taken away, and where data can be read again that
+        no trial of a round could go on without.
+        """
+        rounds = {row.round for row in self.rows.values()}
+        without = [number for number in rounds if self.has_failed(number)]
+        for row in list(self.rows.values()):
+            if row.note != OVER and row.round not in without:
+                continue
             begun = row.step > row.start_step
             self._set(row.trial, status="running" if begun else "waiting", note="")
+
+    def has_failed(self, number: int) -> bool:
+        """Whether every trial of a round has."""
+        statuses = {row.status for row in self.rows.values() if row.round == number}
+        return statuses == {"failed"}
 
     @property
     def kept_bytes(self) -> int:
@@ -226,6 +239,14 @@ class Recorder:
             }
             best = dataclasses.replace(copied, arrays=arrays)
             self._kept.append(_stack(best, "best"))
+
+    def _end(self, trial: int, failed: str | None) -> None:
+        """A trial trains no more; one that broke has not failed besides."""
+        row = self.rows[trial]
+        if failed is None or row.diverged_step is not None:
+            self._set(trial, status=_end(row))
+        else:
+            self._set(trial, status="failed", note=failed)
 
     def _set(self, trial: int, **news: Any) -> None:
         self.rows[trial] = dataclasses.replace(self.rows[trial], **news)

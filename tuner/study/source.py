@@ -20,6 +20,21 @@ MOST_EXAMPLES = 2**31 - 1  # places are 32-bit numbers
 WAIT_SECONDS = 0.1  # before a reading that failed is tried again; doubled each time
 
 
+class UnreadableError(OSError):
+    """An example that could not be read, however often it was tried.
+
+    Attributes:
+        what: which it is, and why, without the remedy.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}; mend the data or pass more retries=; a run goes on from its "
+            "last commit"
+        )
+        self.what = what
+
+
 class Source:
     """A set of examples that the host reads while the devices train.
 
@@ -37,7 +52,7 @@ class Source:
         TypeError: for data without random access, or examples that are no numbers.
         ValueError: for no example or too many, examples that are not alike or differ
             from reading to reading, or an integer that does not fit into 32 bits.
-        OSError: where an example cannot be read.
+        UnreadableError: where an example cannot be read, an OSError.
     """
 
     def __init__(
@@ -90,7 +105,7 @@ class Source:
         """The examples at the given places, each array [*shape, ...].
 
         Raises:
-            OSError: where one cannot be read, however often it was tried.
+            UnreadableError: where one cannot be read, however often it was tried.
             ValueError: where one is not like the first.
         """
         arrays = [np.empty((places.size, *a.shape), a.dtype) for a in self._types]
@@ -99,6 +114,11 @@ class Source:
                 array[row] = leaf
         shaped = [a.reshape(places.shape + a.shape[1:]) for a in arrays]
         return self._structure.unflatten(shaped)
+
+    @property
+    def answers(self) -> bool:
+        """Whether an example can be read that could be when this was made."""
+        return any(self._is_readable(place) for place in {0, self._length - 1})
 
     def load(self) -> Arrays:
         """All examples in memory: what evaluation sets are made of."""
@@ -130,12 +150,18 @@ class Source:
         try:
             return self.dataset[place]
         except Exception as error:
-            raise OSError(
+            raise UnreadableError(
                 f"example {place} of {type(self.dataset).__name__} could not be read "
                 f"in {self.retries + 1} attempts, the last error was "
-                f"{type(error).__name__}: {error}; mend the data or pass more "
-                "retries=; a run goes on from its last commit"
+                f"{type(error).__name__}: {error}"
             ) from error
+
+    def _is_readable(self, place: int) -> bool:
+        try:
+            self._read(place)
+        except UnreadableError:
+            return False
+        return True
 
     def _check_numbers(self, example: Any) -> None:
         leaves, _ = jax.tree_util.tree_flatten_with_path(example)
