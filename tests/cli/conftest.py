@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 import tuner
-from tuner.cli import main
+from tuner.cli.commands import main
 
 
 class Output(NamedTuple):

@@ -21,92 +21,63 @@ from equal_runs import assert_equal
 
 import tuner
 from endure import starts
+from endure.starts import Kind
 
-KINDS = [  # commits after every so many calls; where best states are; cached programs
-    (None, "lane", True),
-    (1, "lane", True),
-    (2, "snapshot", True),
-    (None, "snapshot", False),
+KINDS = [
+    Kind(),
+    Kind(wish="1"),
+    Kind(wish="2", best_state="snapshot"),
+    Kind(cached=False),
 ]
+MOST = 20  # kills of one run
 
 
 def endure(moments, chance, folder):
-    """Kill at so many moments; the moments, and the runs that were completed.
+    """Kill at so many moments; how many runs were completed.
 
     Raises:
         AssertionError: where a run differs from the uninterrupted one.
     """
-    reference, seconds = starts.uninterrupted(folder / "whole", folder / "cache")
-    kills = runs = 0
-    for number, kind in enumerate(itertools.cycle(KINDS)):
+    reference, seconds = starts.uninterrupted(folder)
+    kills = 0
+    for number, kind in enumerate(itertools.cycle(KINDS), 1):
         directory, began = folder / f"run-{number}", time.monotonic()
-        killed = _to_the_end(
-            directory, kind, reference, seconds, chance, moments - kills
-        )
+        most = min(moments, kills + MOST)
+        while kills < most:
+            process = kind.start(directory)
+            starts.let_live(process, directory, seconds, chance)
+            process.kill()
+            code, out = starts.ended(process)
+            assert code in (0, -9), f"exit code {code}\n{out}"
+            if code == 0:
+                break
+            kills += 1
+            check_readable(directory, reference)
+        else:
+            code, out = starts.ended(kind.start(directory))
+            assert code == 0, f"exit code {code}\n{out}"
         assert_equal(tuner.open_run(directory), reference)
-        kills, runs = kills + killed, runs + 1
         print(
-            f"run {runs}, {_named(kind)}: killed {killed} times, then complete and "
-            f"equal; {kills} of {moments}, {time.monotonic() - began:.0f} s",
+            f"run {number} ({kind}): complete and equal; {kills} of {moments} kills, "
+            f"{time.monotonic() - began:.0f} s",
             flush=True,
         )
         if kills >= moments:
-            return kills, runs
+            return number
     raise AssertionError("a cycle has no end")
 
 
-def _to_the_end(directory, kind, reference, seconds, chance, most):
-    """Start until it completes, killing each start; how many were killed."""
-    every, best_state, cached = kind
-    cache = directory.parent / ("cache" if cached else f"cache-{directory.name}")
-    arguments = starts.command(
-        directory, every=every, options=["--best-state", best_state]
-    )
-    for killed in itertools.count():
-        process = starts.start(arguments, cache)
-        if killed < most:
-            _kill(process, directory, seconds, chance)
-        code, out = starts.ended(process)
-        assert code in (0, -9), f"exit code {code}\n{out}"
-        if code == 0:
-            return killed
-        _check_readable(directory, reference)
-    raise AssertionError("counting has no end")
-
-
-def _kill(process, directory, seconds, chance):
-    """Let a start live for a random time, of the seconds that a whole one takes."""
-    if chance.random() < 0.5:
-        starts.until(lambda: starts.is_writing(directory, process), process)
-        seconds *= 0.7  # is left by then
-    starts.sleep_or_end(chance.uniform(0, seconds), process)
-    process.kill()
-
-
-def _check_readable(directory, reference):
+def check_readable(directory, reference):
     """What is there can be read, and is part of what the end will be."""
-    if not (directory / "trials.sqlite").exists():
-        return
-    try:
-        run = tuner.open_run(directory)
-        tables = {name: run.metrics(name) for name in ("train", "valid")}
-    except FileNotFoundError:
-        return  # killed before there was anything
+    if not (directory / "study.json").exists():
+        return  # interrupted before there was anything
+    run = tuner.open_run(directory)
     assert run.trials.height <= reference.trials.height
-    for name, rows in tables.items():
+    for name in ("train", "valid"):
+        rows, whole = run.metrics(name), reference.metrics(name)
         assert rows.select(pl.col("trial", "step")).is_unique().all()
-        known = rows.join(
-            reference.metrics(name), on=rows.columns, how="anti", nulls_equal=True
-        )
-        assert known.is_empty(), known
-
-
-def _named(kind):
-    every, best_state, cached = kind
-    often = {None: "as time passes", 1: "after every call"}
-    programs = "cached" if cached else "compiled"
-    often = often.get(every, f"after every {every} calls")
-    return f"commits {often}, best states by {best_state}, programs {programs}"
+        other = rows.join(whole, on=rows.columns, how="anti", nulls_equal=True)
+        assert other.is_empty(), other
 
 
 def main():
@@ -117,9 +88,9 @@ def main():
     chosen = parser.parse_args()
     chance, began = starts.chance(chosen.seed), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        kills, runs = endure(chosen.moments, chance, Path(folder))
+        runs = endure(chosen.moments, chance, Path(folder))
     print(
-        f"{kills} kills in {runs} runs, each equal to the uninterrupted one; "
+        f"{chosen.moments} kills in {runs} runs, each equal to the uninterrupted one; "
         f"{time.monotonic() - began:.0f} s"
     )
 

@@ -1,5 +1,6 @@
-"""Starts of `tuner run` on the enduring study, in processes that can be interrupted."""
+"""Starts of the enduring study, in processes that can be interrupted."""
 
+import dataclasses
 import os
 import random
 import subprocess
@@ -9,39 +10,69 @@ from pathlib import Path
 
 import tuner
 
-STUDY = Path(__file__).parent / "enduring.py"
-LAYOUT = "2x2x2"
+STUDY = Path(__file__).parent / "wished.py"
+LAYOUT = "2x1x4"  # as wide as the rule's, and too small for all trials at once
 SECONDS = 300.0  # after which a process is taken to hang
 
 
-def command(directory, *, every=None, options=()):
-    """The command line of a start.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Kind:
+    """How a run is started.
 
-    Args:
-        directory: of the run.
-        every: commit after so many calls, in place of when time has passed.
-        options: further ones of `tuner run`.
+    Attributes:
+        wish: what `wished.py` is told.
+        best_state: where best states are.
+        cached: whether compiled programs are there.
+        script: by `tuner.run`, and not by the command.
     """
-    often = [] if every is None else ["-m", "endure.often", str(every)]
-    run = ["run", str(STUDY), "--dir", str(directory), "--layout", LAYOUT, *options]
-    return [sys.executable, *(often or ["-m", "tuner"]), *run]
+
+    wish: str = ""
+    best_state: str = "lane"
+    cached: bool = True
+    script: bool = False
+
+    def __str__(self):
+        told = {
+            "script" if self.script else "command": True,
+            f"wish {self.wish!r}": self.wish,
+            f"best states in {self.best_state}s": self.best_state != "lane",
+            "nothing compiled": not self.cached,
+        }
+        return ", ".join(text for text, is_told in told.items() if is_told)
+
+    def start(self, directory):
+        """Start a process that runs or resumes; its output is kept."""
+        name = "cache" if self.cached else f"cache-{directory.name}"
+        ours = {
+            "ENDURE": self.wish,
+            "JAX_NUM_CPU_DEVICES": "2",
+            "TUNER_CACHE_DIR": str(directory.parent / name),
+        }
+        return subprocess.Popen(
+            [sys.executable, "-m", *self._arguments(str(directory))],
+            env=os.environ | ours,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def _arguments(self, directory):
+        if self.script:
+            return ["endure.script", directory, LAYOUT]
+        options = ["--dir", directory, "--best-state", self.best_state]
+        if self.wish != "measured":
+            options += ["--layout", LAYOUT]
+        return ["tuner", "run", str(STUDY), *options]
 
 
-def environment(cache):
-    """Two devices, and a cache of compiled programs that this trial alone has."""
-    ours = {"TUNER_CACHE_DIR": str(cache), "JAX_NUM_CPU_DEVICES": "2"}
-    return os.environ | ours
-
-
-def start(arguments, cache):
-    """Start it, its output kept."""
-    return subprocess.Popen(
-        arguments,
-        env=environment(cache),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def uninterrupted(directory):
+    """The run to compare with, and the seconds that a start takes from end to end."""
+    kind = Kind()
+    for attempt in ("compiled", "cached"):
+        began = time.monotonic()
+        code, out = ended(kind.start(directory / attempt))
+        assert code == 0, out
+    return tuner.open_run(directory / "compiled"), time.monotonic() - began
 
 
 def ended(process):
@@ -58,30 +89,16 @@ def ended(process):
     return process.returncode, out
 
 
-def uninterrupted(directory, cache):
-    """The run to compare with, and the seconds that a start takes from end to end."""
-    for attempt in ("compiled", "cached"):
-        began = time.monotonic()
-        code, out = ended(start(command(directory / attempt), cache))
-        assert code == 0, out
-    return tuner.open_run(directory / "compiled"), time.monotonic() - began
+def let_live(process, directory, seconds, chance):
+    """Let a process live for a random time, of the seconds that a whole one takes.
 
-
-def until(condition, process):
-    """Wait for a condition as long as the process lives; whether it came true."""
-    while process.poll() is None:
-        if condition():
-            return True
-        time.sleep(0.002)
-    return False
-
-
-def is_writing(directory, process):
-    """Whether a process has signed the lock of a run."""
-    try:
-        return f'"pid": {process.pid}' in (Path(directory) / "lock").read_text()
-    except FileNotFoundError:
-        return False
+    Half of them are counted from when it writes the run.
+    """
+    if chance.random() < 0.5:
+        _until(lambda: _is_writing(directory, process), process)
+        seconds *= 0.7  # is left by then
+    deadline = time.monotonic() + chance.uniform(0, seconds)
+    _until(lambda: time.monotonic() >= deadline, process)
 
 
 def chance(seed):
@@ -91,7 +108,15 @@ def chance(seed):
     return random.Random(seed)
 
 
-def sleep_or_end(seconds, process):
-    """Let time pass, less if the process ends."""
-    deadline = time.monotonic() + seconds
-    until(lambda: time.monotonic() >= deadline, process)
+def _until(condition, process):
+    """Wait for a condition as long as the process lives."""
+    while process.poll() is None and not condition():
+        time.sleep(0.002)
+
+
+def _is_writing(directory, process):
+    """Whether a process has signed the lock of a run."""
+    try:
+        return f'"pid": {process.pid}' in (directory / "lock").read_text()
+    except FileNotFoundError:
+        return False

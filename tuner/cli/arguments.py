@@ -1,11 +1,9 @@
-"""What commands of `tuner` share: arguments and exit codes."""
+"""The arguments that commands of `tuner` share."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-FAILED, REFUSED, INTERRUPTED = 1, 2, 75  # exit codes
 
 StudyFile = Annotated[
     str,

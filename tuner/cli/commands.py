@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from tuner.cli import reading, training
-from tuner.cli.arguments import REFUSED
+from tuner.rounds.exits import Exit
 from tuner.store.durable import DamagedError
 from tuner.store.lock import LockedError
 
@@ -52,7 +52,7 @@ def main() -> None:
         if debug or not _is_ours(error):
             raise
         typer.echo(f"error: {error}", err=True)
-        sys.exit(REFUSED)
+        sys.exit(Exit.REFUSED)
 
 
 @app.callback(invoke_without_command=True)

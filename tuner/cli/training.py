@@ -10,15 +10,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import tuner
-from tuner.cli.arguments import (
-    FAILED,
-    INTERRUPTED,
-    LayoutText,
-    RunDirectory,
-    Seed,
-    StudyFile,
-    Values,
-)
+from tuner.cli.arguments import LayoutText, RunDirectory, Seed, StudyFile, Values
+from tuner.cli.leaving import how_to_go_on
+from tuner.rounds.exits import Exit
 
 
 def run(
@@ -280,7 +274,7 @@ def _load(reference: str, **changes: Any) -> Any:
             return studies.changed(studies.load_study(reference), **changes)
         except studies.BrokenStudyError as error:
             traceback.print_exception(error.__cause__)
-            raise typer.Exit(FAILED) from None
+            raise typer.Exit(Exit.FAILED) from None
 
 
 def _trial_steps(directory: Path) -> int:
@@ -312,7 +306,7 @@ def _pause(done: "tuner.Run", budget: "tuner.Budget") -> NoReturn:
         f"{done.directory} keeps what was done; go on with a larger one, or none, by"
         f"\n\n  {larger}"
     )
-    raise typer.Exit(INTERRUPTED)
+    raise typer.Exit(Exit.INTERRUPTED)
 
 
 def _leave(directory: Path) -> NoReturn:
@@ -320,8 +314,7 @@ def _leave(directory: Path) -> NoReturn:
 
     JAX may crash in the interpreter's own exit after an interruption.
     """
-    command = shlex.join(["tuner", *sys.argv[1:]])
-    typer.echo(f"interrupted; {directory} keeps what was done; go on by\n\n  {command}")
+    typer.echo(f"interrupted; {directory} keeps what was done; {how_to_go_on()}")
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(INTERRUPTED)
+    os._exit(Exit.INTERRUPTED)

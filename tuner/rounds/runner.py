@@ -22,7 +22,7 @@ from tuner.rounds.progress import make_display
 from tuner.rounds.recovery import OUT_OF_MEMORY, run_to_the_end
 from tuner.rounds.room import Room
 from tuner.rounds.session import Session
-from tuner.rounds.stopping import stop_on_signals
+from tuner.rounds.stopping import stop_before_the_start, stop_on_signals
 from tuner.rounds.subject import longer_is_in_vain
 from tuner.runs import Run
 from tuner.store.definition import NAME
@@ -32,6 +32,7 @@ from tuner.store.writer import Writer
 from tuner.study.study import Study
 
 
+@stop_before_the_start()
 def run(
     study: Study,
     directory: str | Path,

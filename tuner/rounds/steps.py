@@ -12,6 +12,7 @@ from typing import Any
 from tuner.rounds.fit import UNFINISHED, StepsToFit
 from tuner.rounds.layouts import LayoutLike
 from tuner.rounds.procedure import Procedure
+from tuner.rounds.stopping import stop_before_the_start
 from tuner.rounds.subject import subject
 from tuner.store import verdict
 from tuner.study import fitting
@@ -30,6 +31,7 @@ from tuner.study.study import Maximize, Study
 LONGER = 16  # times its first horizon, the search goes on to if nothing else is said
 
 
+@stop_before_the_start()
 def find_steps(
     study: Study,
     directory: str | Path,
