@@ -9,6 +9,9 @@ from .rounds.runner import run as run
 from .rounds.steps import find_steps as find_steps
 from .runs import Run as Run
 from .runs import open_run as open_run
+from .store.audit import Audit as Audit
+from .store.audit import Damage as Damage
+from .store.audit import check_files as check_files
 from .study import flax as flax
 from .study.data import Arrays as Arrays
 from .study.domains import Choice as Choice

@@ -311,7 +311,27 @@ def test_a_state_that_lies_nowhere_is_refused(run, number):
         database.read(run)
 
 
-def test_a_ledger_that_cannot_be_opened_is_no_damage(tmp_path):
-    (tmp_path / "trials.sqlite").mkdir()
+@pytest.mark.parametrize("name", ["trials.sqlite", "trials.sqlite-journal"])
+def test_a_folder_in_place_of_the_ledger_is_damage(run, name):
+    (run / name).unlink(missing_ok=True)
+    (run / name).mkdir()
+    with pytest.raises(DamagedError, match=rf"{name}` is no file, so what the"):
+        database.read(run)
+
+
+def test_a_ledger_that_leads_elsewhere_is_damage(run, tmp_path_factory):
+    elsewhere = (run / "trials.sqlite").rename(tmp_path_factory.mktemp("a") / "b")
+    (run / "trials.sqlite").symlink_to(elsewhere)
+    with pytest.raises(DamagedError, match=r"trials.sqlite` leads out of the run's"):
+        database.read(run)
+
+
+def test_a_ledger_that_cannot_be_opened_is_no_damage(run, monkeypatch):
+    def fails(*arguments, **options):
+        error = sqlite3.OperationalError("unable to open database file")
+        error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+        raise error
+
+    monkeypatch.setattr(sqlite3, "connect", fails)
     with pytest.raises(OSError, match=r"trials.sqlite` cannot be read now \(unable to"):
-        database.read(tmp_path)
+        database.read(run)

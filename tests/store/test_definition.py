@@ -78,6 +78,13 @@ def test_a_definition_from_before_there_were_formats_is_refused(run):
         definition.read(run)
 
 
+def test_another_sealed_file_in_its_place_is_refused(run):
+    sealed.write(run, "verdict.json", STUDY)
+    (run / "verdict.json").rename(run / "study.json")
+    with pytest.raises(DamagedError, match=r"study.json` is what was once `verdict.js"):
+        definition.read(run)
+
+
 @pytest.mark.parametrize("text", ["[]", "null", '{"low": NaN, "sha256": "a"}', "{}"])
 def test_json_of_another_shape_is_refused(run, text):
     (run / "study.json").write_text(text)

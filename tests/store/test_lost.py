@@ -25,10 +25,10 @@ def files(run):
 
 
 @pytest.mark.parametrize("gone", [{"definition"}, set()], ids=["alone", "with it"])
-@pytest.mark.parametrize("damage", ["is empty", "is missing"])
+@pytest.mark.parametrize("damage", ["holds no ledger", "is missing"])
 def test_without_its_ledger_nothing_is_read_and_nothing_swept_away(run, damage, gone):
     (run / "trials.sqlite").unlink()
-    if damage == "is empty":
+    if damage == "holds no ledger":
         (run / "trials.sqlite").touch()
     if gone:
         (run / "study.json").unlink()

@@ -28,6 +28,7 @@ COMMANDS = {
     "best": reading.best,
     "list": reading.list_,
     "report": reading.report,
+    "check-files": reading.check_files,
 }
 
 app = typer.Typer(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import tuner
-from tuner.cli.arguments import RunDirectory
+from tuner.cli.arguments import FAILED, RunDirectory
 
 
 def status(directory: RunDirectory) -> None:
@@ -71,6 +71,16 @@ def list_(
         print_runs(runs, make_console())
     else:
         typer.echo(f"There are no runs in {directory}.")
+
+
+def check_files(directory: RunDirectory) -> None:
+    """Hold every file of a run against its ledger; exit code 1 where one is damaged."""
+    from tuner.cli.damage import told
+
+    audit = tuner.check_files(directory)
+    typer.echo(told(audit))
+    if not audit.is_sound:
+        raise typer.Exit(FAILED)
 
 
 def report(directory: RunDirectory) -> None:

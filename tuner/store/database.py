@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from tuner.store import rows
-from tuner.store.durable import DamagedError
+from tuner.store.durable import DamagedError, check_inside
 from tuner.store.format import FORMAT, check_format
 from tuner.store.ledger import FileRow, Ledger, Place, Share, TrialRow
 
 NAME = "trials.sqlite"
+JOURNAL = f"{NAME}-journal"  # there during a commit, and after a kill in one
 
 
 def read(directory: Path) -> Ledger | None:
@@ -32,6 +33,10 @@ def read(directory: Path) -> Ledger | None:
     path = directory / NAME
     if not path.exists():
         return None
+    for name in (NAME, JOURNAL):
+        check_inside(directory, name, _ALL)
+        if (directory / name).is_dir():
+            raise DamagedError(directory / name, "is no file", _ALL)
     try:
         tables = _fetch(path)
     except (sqlite3.Error, UnicodeDecodeError) as error:

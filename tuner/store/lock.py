@@ -39,7 +39,11 @@ class LockedError(RuntimeError):
 @contextmanager
 def hold(directory: Path) -> Iterator[None]:
     """Holds the lock of a run's directory; raises LockedError if another has it."""
-    descriptor = os.open(directory / _NAME, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        descriptor = os.open(directory / _NAME, os.O_RDWR | os.O_CREAT, 0o644)
+    except IsADirectoryError as error:
+        why = f"`{directory / _NAME}` must be a file, but is a folder; remove it"
+        raise IsADirectoryError(error.errno, why) from error
     _held.add(descriptor)
     try:
         _acquire(descriptor, directory)

@@ -22,7 +22,7 @@ def check_ledger(directory: Path) -> None:
     traces = [definition.NAME, *_kept(directory)]
     if any((directory / trace).exists() for trace in traces):
         path = directory / database.NAME
-        damage = "is empty" if path.exists() else "is missing"
+        damage = "holds no ledger" if path.exists() else "is missing"
         raise DamagedError(path, damage, "what the run's ledger says")
 
 

@@ -10,14 +10,15 @@ from tuner.store import durable
 
 
 def write(directory: Path, name: str, data: Mapping[str, Any]) -> None:
-    """Writes a file over an earlier one; its key `sha256` is ours.
+    """Writes a file over an earlier one; its keys `file` and `sha256` are ours.
 
     Args:
         directory: which has a folder `tmp`.
         name: of the file.
         data: what `json` can write.
     """
-    sealed = {**data, "sha256": _sha256(data)}
+    named = {"file": name, **data}
+    sealed = {**named, "sha256": _sha256(named)}
     durable.write_durably(directory, name, (_text(sealed) + "\n").encode())
 
 
@@ -38,6 +39,8 @@ def read(directory: Path, name: str, lost: str) -> dict[str, Any]:
     if not _is_sound(sealed):
         raise durable.DamagedError(path, "does not match its sha256", lost)
     del sealed["sha256"]
+    if (file := sealed.pop("file", name)) != name:  # the first formats do not say it
+        raise durable.DamagedError(path, f"is what was once `{file}`", lost)
     return sealed
 
 

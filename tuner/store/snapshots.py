@@ -85,7 +85,7 @@ def load(folder: Path, empty: Mapping[str, Any]) -> dict[str, np.ndarray]:
     arrays = {
         leaf: np.zeros(note["shape"], note["dtype"]) for leaf, note in empty.items()
     }
-    if any(folder.iterdir()):
+    if folder.is_dir() and any(folder.iterdir()):
         with ocp.StandardCheckpointer() as checkpointer:
             arrays |= checkpointer.restore(folder.absolute())
     return arrays

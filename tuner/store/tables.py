@@ -6,7 +6,7 @@ tool, so the columns are written first, as an empty part, and every frame must f
 
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import polars as pl
@@ -53,6 +53,13 @@ def without(
                 paths.append(path)
                 kept.append(part.filter(~theirs))
     return paths, pl.concat(kept) if kept else pl.DataFrame()
+
+
+def rows_by_trial(directory: Path, file: FileRow) -> dict[int, int]:
+    """Returns how many rows of each trial a part holds."""
+    name = PurePosixPath(file.path).parent.name
+    counted = _read_part(directory, name, file)["trial"].value_counts()
+    return dict(counted.iter_rows())
 
 
 def fixed_columns(directory: Path, files: Mapping[str, FileRow]) -> dict[str, Columns]:
