@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 import tuner
-from tuner.cli.arguments import FAILED, RunDirectory
+from tuner.cli.arguments import RunDirectory
+from tuner.rounds.exits import Exit
 
 
 def status(directory: RunDirectory) -> None:
@@ -80,7 +81,7 @@ def check_files(directory: RunDirectory) -> None:
     audit = tuner.check_files(directory)
     typer.echo(told(audit))
     if not audit.is_sound:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(Exit.FAILED)
 
 
 def report(directory: RunDirectory) -> None:
