@@ -45,11 +45,12 @@ class Keeping:
         Args:
             number: of the round that trains.
         """
-        keep, ledger = self._study.snapshots, read_ledger(self._directory)
-        rows = {row.trial: row for row in ledger.trials}
-        self._looked = _num_ended(rows)
+        keep = self._study.snapshots
         if keep == EVERYTHING:
             return []
+        ledger = read_ledger(self._directory)
+        rows = {row.trial: row for row in ledger.trials}
+        self._looked = _num_ended(rows)
         run = Run(self._directory)
         needed = _needed(self._study, number, rows, run)
         best_first = run.ranked["trial"].to_list()
