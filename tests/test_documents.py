@@ -1,6 +1,7 @@
 """Every example in the documents and docstrings runs, every link leads to a file."""
 
 import re
+from doctest import ELLIPSIS
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 MODULES = sorted(ROOT.glob("tuner/**/*.py"))
 
-SYBILS = {".md": Sybil([PythonCodeBlockParser()]), ".py": Sybil([DocTestParser()])}
+SYBILS = {
+    ".md": Sybil([PythonCodeBlockParser(doctest_optionflags=ELLIPSIS)]),
+    ".py": Sybil([DocTestParser()]),
+}
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)")  # neither an address nor a heading
 

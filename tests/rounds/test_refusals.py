@@ -291,7 +291,7 @@ def test_a_metric_that_is_no_scalar(refused_task):
         mean, _ = small.loss(key, hyperparams, params, batch)
         return mean, {"labels": batch[1]}
 
-    rule = "a metric is a scalar, but step returns labels of shape [32]: take its mean"
+    rule = "a metric is a scalar, but loss returns labels of shape [32]: take its mean"
     refused_task(ValueError, rule, loss=loss)
 
 

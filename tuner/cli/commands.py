@@ -53,6 +53,9 @@ def main() -> None:
         if debug or not _is_ours(error):
             raise
         typer.echo(f"error: {error}", err=True)
+        for note in getattr(error, "__notes__", ()):
+            if not note.startswith("---"):  # JAX's word on its own frames
+                typer.echo(f"  {note}", err=True)
         sys.exit(Exit.REFUSED)
 
 

@@ -31,8 +31,8 @@ from tuner.lanes.trial import (
     step,
     update,
 )
+from tuner.study.blame import blaming
 from tuner.study.names import nearest_first
-from tuner.study.task import check_metrics
 
 NARROW = (  # the remedy of what traced numbers do to narrower ones
     "hyperparameters and rates are float32, and what they touch of 16-bit parameters "
@@ -77,6 +77,13 @@ def check(group: Group, example: Mapping[str, Any]) -> Signature:
         ValueError: where the objective is no metric of the evaluation, or there is no
             loss.
     """
+    statics = ", ".join(f"{name}={value!r}" for name, value in group.static.items())
+    trials = f"the trials with {statics}" if statics else "all trials"
+    with blaming(f"Traced for {trials}"):
+        return _checked(group, example)
+
+
+def _checked(group: Group, example: Mapping[str, Any]) -> Signature:
     try:
         return _trace(group)
     except _WidenedError:
@@ -103,8 +110,6 @@ def _trace(group: Group) -> Signature:
     judging, valid = jax.make_jaxpr(
         functools.partial(evaluate, group), return_shape=True
     )(given.data, lane, state)
-    check_metrics("step", train)
-    check_metrics("evaluate", valid)
     _check_loss(train)
     _check_objective(group.objective.metric, valid)
     _check_carried(state, after)

@@ -19,7 +19,7 @@ from tuner.study.data import Arrays
 from tuner.study.hyperparams import Hyperparams
 from tuner.study.source import Source
 from tuner.study.study import Maximize, Minimize
-from tuner.study.task import Task, bind
+from tuner.study.task import Sum, Task, bind, check_metrics
 
 PARTS = "data"  # the axis of devices that share a batch
 INIT, DATA, STEP = range(3)  # what a trial's key is for
@@ -220,7 +220,7 @@ def step(
     state, metrics = task.step(
         step_key(key, number), hyperparams, state, *batch, rates["learning_rate"]
     )
-    return state, _recorded(metrics)
+    return state, _recorded("step", metrics)
 
 
 def contribute(
@@ -258,7 +258,7 @@ def update(
     task = bind(group.task, data["task"])
     hyperparams = _hyperparams(group, lane.hyperparams, rates)
     state, metrics = task.update(hyperparams, state, mean, rates["learning_rate"])
-    return state, _recorded(metrics)
+    return state, _recorded("step", metrics)
 
 
 def step_key(key: jax.Array, number: jax.Array) -> jax.Array:
@@ -283,8 +283,14 @@ def evaluate(
     key = jax.random.wrap_key_data(data["seed"], impl=KEYS)
     key = jax.random.fold_in(key, EVALUATE)
     metrics = task.evaluate(key, hyperparams, state)
+    check_metrics("evaluate", metrics)
     named = {n if "/" in n else f"valid/{n}": value for n, value in metrics.items()}
-    return _recorded(named)
+    if len(named) < len(metrics):
+        raise ValueError(
+            "a metric without a set is of `valid`, but evaluate returns one with and "
+            f"without: {', '.join(metrics)}; leave one of them out"
+        )
+    return _recorded("evaluate", named)
 
 
 def _hyperparams(group, traced, rates):
@@ -293,6 +299,12 @@ def _hyperparams(group, traced, rates):
     return Hyperparams({**group.static, **traced, **scheduled})
 
 
-def _recorded(metrics):
+def _recorded(function, metrics):
     """Metrics in the type of the tables."""
+    check_metrics(function, metrics)
+    if sums := [name for name, value in metrics.items() if isinstance(value, Sum)]:
+        raise TypeError(
+            f"a tuner.Sum is added up by a SupervisedTask's evaluation, but {function} "
+            f"returns one as {sums[0]}: return a number"
+        )
     return {n: jnp.asarray(value).astype(jnp.float32) for n, value in metrics.items()}

@@ -116,7 +116,7 @@ def _x_axis(points: pl.DataFrame, domain: Mapping[str, Any]) -> dict[str, Any]:
             "ticktext": [label(str(value)) for value in values],
             "showgrid": False,
         }
-    ends = [*points["x"], domain["low"], domain["high"]]
+    ends = [*points["x"], float(domain["low"]), float(domain["high"])]
     return scale(Axis(min(ends), max(ends), domain["log"]).widened())
 
 

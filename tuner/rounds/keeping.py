@@ -103,6 +103,9 @@ def _needed(study: Study, number: int, rows: Rows, run: Run) -> set[int]:
         and row.step == row.start_step
     }
     left = {row.trial for row in rows.values() if row.note == OVER}
+    fine = {row.round for row in rows.values() if row.status in set(ENDED) - {"failed"}}
+    # Where no trial of a round can go on, all of them are taken up once they can.
+    left |= {row.trial for row in rows.values() if row.round not in fine}
     named = {
         trial for round_ in study.rounds[number:] for trial in round_.kept_trials or ()
     }

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tuner.rounds import schedules as schedules_
+from tuner.study.blame import blaming
 from tuner.study.hyperparams import Hyperparams
 from tuner.study.progression import combination_of
 from tuner.study.rounds import extension_text
@@ -159,6 +160,11 @@ def promoted(
 def with_schedules(study: Study, trial: Trial) -> Trial:
     """A first-round trial with what the study's `schedule` says for it."""
     hyperparams = Hyperparams(trial.hyperparams)
+    with blaming(f"In the schedule of {trial}"):
+        return _with_schedules(study, trial, hyperparams)
+
+
+def _with_schedules(study: Study, trial: Trial, hyperparams: Hyperparams) -> Trial:
     try:
         returned = study.schedule(hyperparams, trial.max_train_steps)
         named = schedules_.as_schedules(returned)

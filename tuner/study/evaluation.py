@@ -52,7 +52,21 @@ def evaluate_set(
         remainder = jax.tree.map(lambda a: a[full * size :], examples)
         sums, _ = body(sums, (full, remainder))
     means, totals = sums
-    return {**means, **(summarize(totals) if summarize is not None else totals)}
+    return {**means, **_summarized(means, totals, summarize)}
+
+
+def _summarized(means, totals, summarize):
+    """What comes of the `Sum`s."""
+    if summarize is None:
+        return totals
+    metrics = summarize(totals)
+    check_metrics("summarize", metrics)
+    if twice := means.keys() & metrics.keys():
+        raise ValueError(
+            f"a metric has one value, but evaluate and summarize both return "
+            f"{min(twice)!r}: give one of them another name"
+        )
+    return metrics
 
 
 def _weighted(metrics, weight):
@@ -67,7 +81,9 @@ def _weighted(metrics, weight):
 
 
 def _wide(total):
-    """Floats as float32, counts as they are."""
+    """Floats as float32, counts as they are, truths as counts."""
     total = jnp.asarray(total)
+    if total.dtype == jnp.bool_:
+        return total.astype(jnp.int32)
     is_float = jnp.issubdtype(total.dtype, jnp.floating)
     return total.astype(jnp.float32) if is_float else total

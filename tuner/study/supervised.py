@@ -16,9 +16,10 @@ import optax
 from tuner.study.data import Arrays, narrow
 from tuner.study.evaluation import evaluate_set
 from tuner.study.examples import check_sets, check_steps
+from tuner.study.gradients import check_loss, check_optimizer, check_params
 from tuner.study.hyperparams import Hyperparams
 from tuner.study.source import Source
-from tuner.study.task import Metrics, Task, Variables
+from tuner.study.task import Metrics, Task, Variables, check_metrics
 
 SMALL_LEAF = 2**16  # numbers; a copy of it costs less than a kernel of its own
 
@@ -110,7 +111,9 @@ class SupervisedTask(Task):
     def init(self, key: jax.Array, hyperparams: Hyperparams) -> SupervisedState:
         """Fresh variables and the optimizer's state for them."""
         variables = self.functions.init(key, hyperparams, **self.data["shared"])
+        check_params(_params(variables))
         optimizer = self.functions.optimizer(hyperparams, 0.0)
+        check_optimizer(optimizer)
         return SupervisedState(variables, optimizer.init(_params(variables)))
 
     def step(
@@ -214,6 +217,8 @@ class SupervisedTask(Task):
                 f"{_form(out)}"
             )
         loss, metrics, *tally = out
+        check_loss(loss)
+        check_metrics("loss", metrics)
         return loss, (metrics, tally[0] if tally else None)
 
     def _advance(self, hyperparams, variables, tally):
@@ -272,7 +277,8 @@ def _norm(tree):
     Many small leaves are laid end to end first: on a CPU a kernel for each of them
     would cost more than its sum. A large one is summed where it is, not copied.
     """
-    leaves = [jnp.ravel(leaf).astype(jnp.float32) for leaf in jax.tree.leaves(tree)]
+    real = [jnp.abs(a) if jnp.iscomplexobj(a) else a for a in jax.tree.leaves(tree)]
+    leaves = [jnp.ravel(leaf).astype(jnp.float32) for leaf in real]
     small = [leaf for leaf in leaves if leaf.size <= SMALL_LEAF]
     large = [leaf for leaf in leaves if leaf.size > SMALL_LEAF]
     joined = [jnp.concatenate(small)] if small else []

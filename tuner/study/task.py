@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from tuner.study.data import Arrays
@@ -20,6 +21,7 @@ from tuner.study.hyperparams import Hyperparams
 from tuner.study.source import Source
 
 State = Any
+REAL = (jnp.floating, jnp.integer, jnp.bool_)  # kinds of numbers
 Metrics = Mapping[str, Any]
 
 
@@ -134,14 +136,34 @@ class Sum:
 
 
 def check_metrics(function: str, metrics: Any) -> None:
-    """Refuse what is no dictionary of scalars: what `function` returned as metrics."""
+    """Refuse what is no dictionary of scalars: what `function` returned as metrics.
+
+    Raises:
+        TypeError: for metrics that are none, names that are no strings, values that are
+            no real numbers.
+        ValueError: for values that are no scalars.
+    """
     if not isinstance(metrics, Mapping):
         raise TypeError(
             f"metrics are a dictionary of scalars, but {function} returns a "
             f'{type(metrics).__name__}: return {{"loss": ...}}'
         )
     for name, value in metrics.items():
-        shape = np.shape(value.total if isinstance(value, Sum) else value)
+        if not isinstance(name, str):
+            raise TypeError(
+                f"a metric's name is a string, but {function} returns one that is "
+                f"{name!r}: name it"
+            )
+        number = value.total if isinstance(value, Sum) else value
+        kind = getattr(number, "dtype", None)
+        kind = np.asarray(number).dtype if kind is None else kind
+        if not any(jnp.issubdtype(kind, real) for real in REAL):
+            raise TypeError(
+                f"a metric is a real number, but {function} returns {name} of "
+                f"{type(number).__name__ if kind == np.object_ else kind}: return a "
+                "float, of a complex number its jnp.abs, and anything else by its name"
+            )
+        shape = np.shape(number)
         if shape:
             raise ValueError(
                 f"a metric is a scalar, but {function} returns {name} of shape "
