@@ -1,6 +1,7 @@
 """The command's answer to signals, from its first line to its last, and its codes."""
 
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -43,6 +44,22 @@ def test_what_goes_on_later_says_how(arguments):
 def test_what_cannot_go_on_leaves_without_a_word(arguments):
     program = "leave_on_signals(); ask()"
     assert ended(program, *arguments) == (Exit.LEFT, "")
+
+
+def test_nobody_has_to_hear_the_words():
+    program = "os.close(2); leave_on_signals(); ask()"
+    assert ended(program, "run") == (Exit.INTERRUPTED, "")
+
+
+def test_a_terminal_gets_its_cursor_back():
+    terminal, inside = pty.openpty()
+    program = "import os; os.dup2(int(sys.argv[2]), 2); leave_on_signals(); ask()"
+    command = [sys.executable, "-c", ASKED + program, "try", str(inside)]
+    left = subprocess.run(command, check=False, pass_fds=[inside])
+    assert left.returncode == Exit.LEFT
+    assert os.read(terminal, 100) == b"\r\n\x1b[?25h"
+    os.close(terminal)
+    os.close(inside)
 
 
 @pytest.mark.parametrize("code", [Exit.DONE, Exit.REFUSED])

@@ -33,6 +33,7 @@ KINDS = [
     Kind(cached=False),
     Kind(wish="measured", cached=False),
     Kind(script=True),
+    Kind(script=True, cached=False),
     Kind(wish="1", best_state="snapshot"),
 ]
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

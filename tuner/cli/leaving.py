@@ -6,6 +6,7 @@ SIGKILL. While a run trains, `tuner.run` answers in its place.
 """
 
 import atexit
+import contextlib
 import dataclasses
 import os
 import shlex
@@ -32,7 +33,10 @@ class Departure:
 
     def leave(self) -> None:
         """Do so, from whichever thread."""
-        os.write(2, self.words.encode())
+        # What is shown as something loads leaves its line open and hides the cursor.
+        tidy = "\n\x1b[?25h" if os.isatty(2) else ""
+        with contextlib.suppress(OSError):  # whoever read it may have left before
+            os.write(2, f"{tidy}{self.words}".encode())
         os._exit(self.code)
 
     def ended(self, code: int) -> None:
