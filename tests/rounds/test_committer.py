@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from tuner.rounds.committer import MOST_KEPT_BYTES, Committer
+from tuner.store import space
 from tuner.store.reader import read_ledger
 from tuner.store.writer import Commit, Writer
 
@@ -56,6 +57,27 @@ def test_none_is_due_while_one_is_written(writer, monkeypatch):
         go_on.set()
         committer.wait()
         assert not committer.is_due()
+
+
+def test_who_asks_whether_one_is_due_waits_with_one_that_waits_for_room(
+    tmp_path, writer, monkeypatch
+):
+    """What is trained meanwhile could not be kept."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def wait(full):
+        asked.set()
+        go_on.wait(timeout=60)
+        monkeypatch.undo()
+
+    monkeypatch.setattr(space, "_left", lambda _: (0, 1000))
+    writer.on_full = wait
+    with Committer(writer) as committer:
+        committer.submit(Commit())
+        asked.wait(timeout=60)
+        threading.Timer(0.1, go_on.set).start()
+        committer.is_due()
+        assert read_ledger(tmp_path).number == 1
 
 
 def test_many_states_to_keep_are_written_before_their_time(writer):

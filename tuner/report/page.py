@@ -35,8 +35,14 @@ def write_report(run: Run, path: str | Path | None = None) -> Path:
     material = gather(run)
     text = page(f"{material.study['name']}: report", sections(material))
     draft = path.with_name(f".{path.name}.tmp")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)  # who reads it meanwhile sees a whole page
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)  # who reads it meanwhile sees a whole page
+    except OSError as error:
+        raise OSError(
+            f"the report must be written, but `{path}` cannot be ({error.strerror}); "
+            "the run has all that is in it: write it again, or elsewhere"
+        ) from error
     return path
 
 

@@ -26,12 +26,16 @@ class Committer:
     def is_due(self, kept_bytes: int = 0) -> bool:
         """Whether the time has come for another, and none is being written.
 
+        Waits with a commit that waits for a full disk.
+
         Args:
             kept_bytes: of states that wait to be kept. They cost the same whenever they
                 are written: best beside training, and not all at the end.
         """
         if self._pending is not None and not self._pending.done():
-            return False
+            if not self._writer.is_waiting:
+                return False
+            self.wait()  # the disk is full: what training brings could not be kept
         return self._cadence.due() or kept_bytes >= MOST_KEPT_BYTES
 
     def submit(self, commit: Commit) -> None:

@@ -42,7 +42,7 @@ class Display(Protocol):
     """Shows a run as it goes; called from the thread that trains, so it is quick."""
 
     def note(self, text: str) -> None:
-        """A line worth knowing before anything begins."""
+        """A line worth knowing; of a full disk from the thread that writes to it."""
 
     def compiling(self, standing: Standing, trials: int, layout: str) -> None:
         """A program is about to be compiled, to train so many trials."""

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tuner.rounds.budget import Budget
 from tuner.rounds.definition import check_same, definition
 from tuner.rounds.display import Display
 from tuner.rounds.layouts import LayoutLike, Layouts
+from tuner.rounds.patience import pausing
 from tuner.rounds.preflight import Plan, preflight
 from tuner.rounds.profile import Profile
 from tuner.rounds.progress import make_display
@@ -43,6 +45,7 @@ def run(
     display: Display | None = None,
     profile: bool | str | Path = False,
     best_state: str | None = None,
+    lock: bool = True,
 ) -> Run:
     """Run a study, or go on with it; a complete one is left as it is.
 
@@ -64,11 +67,14 @@ def run(
         best_state: "lane": every lane carries its trial's best state. "snapshot": it is
             copied out and saved when a trial improves, which takes less memory. If None
             what the directory has, else "lane".
+        lock: False for a file system without locks: you make sure that no other process
+            writes this run.
 
     Raises:
         ValueError, TypeError: before anything compiles, for what can never run.
         OtherStudyError: where the directory belongs to another study.
         LockedError: where another process writes it.
+        UnwritableError: where the directory is gone, or cannot be written.
     """
     directory = Path(directory)
     check_definition(directory)
@@ -81,11 +87,16 @@ def run(
     layouts = Layouts(plan.groups, before.get("layouts", {}), layout, room)
     _check_layouts(plan, layouts)
     events = list(before.get(OUT_OF_MEMORY, []))
-    with Writer(directory) as writer, stop_on_signals() as stop, programs_kept():
+    with (
+        Writer(directory, locked=lock) as writer,
+        stop_on_signals() as stop,
+        programs_kept(),
+        closing(display or make_display(study, stop)) as display,
+        pausing(writer, display, stop),
+    ):
         layouts.decided = functools.partial(_define, writer, said, layouts, events)
         layouts.decided()
         writer.fix_schemas(*plan.schemas)
-        display = display or make_display(study, stop)
         for hint in _hints(plan, directory, is_new=not before):
             display.note(hint)
         session = Session(
@@ -104,7 +115,6 @@ def run(
             run_to_the_end(session, events)
         finally:
             session.profile.close()
-            display.close()
     return Run(directory, study=study)
 
 

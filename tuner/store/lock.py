@@ -5,13 +5,14 @@ The kernel releases it when the process ends, however it ends. What the file hol
 another host or in another container.
 """
 
+import contextlib
 import errno
 import fcntl
 import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -37,8 +38,16 @@ class LockedError(RuntimeError):
 
 
 @contextmanager
-def hold(directory: Path) -> Iterator[None]:
-    """Holds the lock of a run's directory; raises LockedError if another has it."""
+def hold(directory: Path, *, locked: bool = True) -> Iterator[Callable[[], bool]]:
+    """Holds the lock of a run's directory; raises LockedError if another has it.
+
+    Args:
+        directory: of the run.
+        locked: if False it is only signed, where the caller knows of no other writer.
+
+    Yields:
+        What says whether that directory still lies there, and no other in its place.
+    """
     try:
         descriptor = os.open(directory / _NAME, os.O_RDWR | os.O_CREAT, 0o644)
     except IsADirectoryError as error:
@@ -46,9 +55,10 @@ def hold(directory: Path) -> Iterator[None]:
         raise IsADirectoryError(error.errno, why) from error
     _held.add(descriptor)
     try:
-        _acquire(descriptor, directory)
+        if locked:
+            _acquire(descriptor, directory)
         _sign(descriptor)
-        yield
+        yield lambda: _is_at(directory / _NAME, descriptor)
     finally:
         if descriptor in _held:
             _held.remove(descriptor)
@@ -88,18 +98,28 @@ def _acquire(descriptor: int, directory: Path) -> None:
                 raise OSError(
                     error.errno,
                     f"`{directory}` must be on a file system with locks, but this one"
-                    " has none; put the run on a local disk",
+                    " has none; put the run on a local disk, or make sure yourself that"
+                    " nobody else writes it, with lock=False, or --no-lock",
                 ) from error
             raise
         else:
             return
 
 
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether an open file still has its name."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except OSError:
+        return False
+
+
 def _sign(descriptor: int) -> None:
     start = datetime.now().astimezone().isoformat(timespec="seconds")
     holder = {"host": socket.gethostname(), "pid": os.getpid(), "start": start}
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+    with contextlib.suppress(OSError):  # a full disk; nothing depends on it
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
 
 
 def _holder(descriptor: int) -> dict[str, Any]:

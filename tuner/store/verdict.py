@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tuner.store import durable, sealed
+from tuner.store import durable, place, sealed
 
 FOLDER, NAME = "steps", "verdict.json"
 
 
 def write(directory: Path, verdict: Mapping[str, Any]) -> None:
     """Writes the verdict durably, over an earlier one; its key `sha256` is ours."""
-    durable.make_folders(directory, [FOLDER, f"{FOLDER}/tmp"])
-    sealed.write(directory / FOLDER, NAME, verdict)
+    with place.named(directory):
+        durable.make_folders(directory, [FOLDER, f"{FOLDER}/tmp"])
+        sealed.write(directory / FOLDER, NAME, verdict)
 
 
 def read(directory: Path) -> dict[str, Any] | None:

@@ -8,8 +8,8 @@ holder of the lock alone: a reader that tidied up would delete what is being wri
 
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,14 @@ from tuner.store import (
     durable,
     lock,
     lost,
+    place,
     snapshots,
+    space,
     tables,
 )
 from tuner.store.ledger import FileRow, Place, Share, TrialRow
 from tuner.store.snapshots import Stack
+from tuner.store.space import FullDiskError
 from tuner.store.tables import Columns
 
 
@@ -70,20 +73,38 @@ class Writer:
 
     Threads may share it: what one writes, another does not sweep away half done.
 
+    Args:
+        directory: of the run, made if need be.
+        locked: whether to take its lock, as it should be wherever there are locks.
+
+    Attributes:
+        on_full: asked when the disk is full; where it returns, what failed for want of
+            room is done once more.
+        is_waiting: whether it is being asked.
+
     Raises:
         FileExistsError: the directory holds files where a run would keep its own.
         LockedError: another process writes this run.
         DamagedError: the ledger is damaged or gone, or a folder leads elsewhere.
+        FullDiskError: there is no room, and `on_full` does not wait.
+        UnwritableError: the directory is gone, or cannot be written.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, locked: bool = True) -> None:
         self._directory = directory.absolute()
         self._turn = threading.RLock()
+        self.on_full: space.OnFull = space.give_up
+        self.is_waiting = False
+        with place.named(self._directory):
+            self._open(locked)
+
+    def _open(self, locked: bool) -> None:
         if not (self._directory / database.NAME).exists():
             _refuse_strangers(self._directory)
         durable.make_folders(self._directory, _FOLDERS)
         with ExitStack() as resources:
-            resources.enter_context(lock.hold(self._directory))
+            holding = lock.hold(self._directory, locked=locked)
+            self._is_ours = resources.enter_context(holding)
             _refuse_links(self._directory)
             ledger = database.read(self._directory)  # before anything is swept away
             if ledger is None:
@@ -97,15 +118,17 @@ class Writer:
 
     def write_definition(self, study: Mapping[str, Any]) -> None:
         """Writes the study's definition, over an earlier one."""
-        with self._turn:
-            definition.write(self._directory, study)
+        self._durably(space.SMALL, lambda: definition.write(self._directory, study))
 
     def fix_schemas(self, train: Columns, valid: Columns) -> None:
         """Fixes the columns of both tables, once; later calls must agree with them."""
         columns = {"train": pl.Schema(train), "valid": pl.Schema(valid)}
         if not self._columns:
             empty = {name: pl.DataFrame(schema=columns[name]) for name in columns}
-            database.add_files(self._connection, self._append(0, empty))
+            self._durably(
+                space.SMALL,
+                lambda: database.add_files(self._connection, self._append(0, empty)),
+            )
             self._columns = columns
         for name, fixed in self._columns.items():
             tables.check_columns(name, columns[name], fixed)
@@ -113,8 +136,14 @@ class Writer:
     def commit(self, commit: Commit) -> None:
         """Makes a commit durable; if it fails, the run is as it was before."""
         frames = self._fitting({"train": commit.train, "valid": commit.valid})
-        with self._turn:
-            self._commit(commit, frames)
+        with self._turn, self._named():
+            stacks = [*commit.kept, *commit.running, *self._outlived(commit)]
+            number = database.last_number(self._connection) + 1
+            self._durably(
+                space.needed(stacks, frames, commit.trials),
+                lambda: self._commit(number, commit, frames, stacks),
+                number,
+            )
 
     def restart(self, trials: Sequence[TrialRow]) -> None:
         """Forgets, in one commit, all rows and states of trials that begin anew.
@@ -124,7 +153,7 @@ class Writer:
         Args:
             trials: the ledger's new rows of them.
         """
-        with self._turn:
+        with self._turn, self._named():
             self._restart(trials)
 
     def close(self) -> None:
@@ -137,11 +166,51 @@ class Writer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _commit(self, commit: Commit, frames: Mapping[str, pl.DataFrame]) -> None:
+    def _named(self) -> AbstractContextManager[None]:
+        return place.named(self._directory, self._is_ours)
+
+    def _durably(
+        self, needed: int, work: Callable[[], Any], number: int | None = None
+    ) -> None:
+        """Does some work, and once more whenever a full disk has been waited for.
+
+        Args:
+            needed: bytes that it writes, about.
+            work: it may have failed half way the time before.
+            number: of the commit that it acknowledges; that is never done twice.
+        """
+        with self._turn, self._named():
+            while number is None or database.last_number(self._connection) < number:
+                place.check_ours(self._directory, self._is_ours)
+                try:
+                    space.check(self._directory, needed)
+                    work()
+                except FullDiskError as full:
+                    self._wait(full)
+                except Exception as error:
+                    self._sweep()  # what is half written takes room
+                    if not space.is_full(self._directory, needed, error):
+                        raise
+                    self._wait(FullDiskError(self._directory, needed))
+                else:
+                    return
+
+    def _wait(self, full: FullDiskError) -> None:
+        self.is_waiting = True
+        try:
+            self.on_full(full)
+        finally:
+            self.is_waiting = False
+
+    def _commit(
+        self,
+        number: int,
+        commit: Commit,
+        frames: Mapping[str, pl.DataFrame],
+        stacks: Sequence[Stack],
+    ) -> None:
         self._sweep()  # what a failed commit left
-        number = database.last_number(self._connection) + 1
-        moved = self._outlived(commit)
-        saved, places = self._save(number, [*commit.kept, *commit.running, *moved])
+        saved, places = self._save(number, stacks)
         database.record_commit(
             self._connection,
             number=number,
@@ -175,18 +244,23 @@ class Writer:
                 self._directory, name, ledger.files, numbers
             )
             replaced += paths
+        frames = {name: frame for name, frame in frames.items() if frame.height}
         number = ledger.number + 1
-        database.record_commit(
-            self._connection,
-            number=number,
-            trials=trials,
-            files=self._append(number, {n: f for n, f in frames.items() if f.height}),
-            places=[],
-            figures=ledger.figures,
-            replaced=replaced,
-            forgotten=numbers,
-        )
-        self._sweep()
+
+        def forget() -> None:
+            database.record_commit(
+                self._connection,
+                number=number,
+                trials=trials,
+                files=self._append(number, frames),
+                places=[],
+                figures=ledger.figures,
+                replaced=replaced,
+                forgotten=numbers,
+            )
+            self._sweep()
+
+        self._durably(space.needed([], frames, trials), forget, number)
 
     def _fitting(
         self, frames: Mapping[str, pl.DataFrame | None]
