@@ -393,7 +393,8 @@ def test_a_directory_of_another_study(another, changes, difference):
     before = (directory / "study.json").read_text()
     rule = (
         f"{directory} belongs to another study; it differs in {difference}: give this "
-        "study a directory of its own, or remove that one"
+        "study a directory of its own, or begin anew there, with --restart "
+        "(restart=True), and the run so far is moved aside"
     )
     with pytest.raises(OtherStudyError, match=re.escape(rule)):
         tuner.run(small.study(), directory)

@@ -7,6 +7,7 @@ import polars as pl
 
 from tuner.analysis.boundary import BEST, edges
 from tuner.analysis.finding import Finding
+from tuner.analysis.sameness import sameness_findings
 from tuner.analysis.steps import step_findings, steps_known
 from tuner.analysis.transfer_findings import transfer_findings
 
@@ -31,6 +32,7 @@ def findings(
     """
     study = definition["study"]
     return [
+        *sameness_findings(definition),
         *_edges(trials, study),
         *_broken(trials),
         *_failed(trials),

@@ -62,6 +62,25 @@ def run(
             "not given: in the lanes.",
         ),
     ] = None,
+    restart: Annotated[
+        bool,
+        typer.Option(
+            "--restart",
+            help="Where the study or its code is not the run's: begin anew, and move "
+            "the run aside.",
+        ),
+    ] = False,
+    fork: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Go on in a copy of the run, made there."),
+    ] = None,
+    accept_change: Annotated[
+        bool,
+        typer.Option(
+            "--accept-change",
+            help="Where the code is not the run's: go on, and keep a record of that.",
+        ),
+    ] = False,
 ) -> None:
     """Run a study; what was interrupted goes on by the same command."""
     limit = None if budget is None else tuner.Budget.parse(budget)
@@ -74,7 +93,7 @@ def run(
         typer.echo(outline(plan, layout, memory))
         return
     directory = directory or Path("runs", chosen.name)
-    before = _trial_steps(directory)
+    before = None if restart else _trial_steps(fork or directory)
     traced = profile or profile is not None  # True for the run's own folder
     done = tuner.run(
         chosen,
@@ -84,13 +103,16 @@ def run(
         budget=limit,
         profile=traced,
         best_state=best_state,
+        restart=restart,
+        fork=fork,
+        accept_change=accept_change,
     )
     if done.status != "complete":
         if limit is not None and limit.is_used_up(done.figures):
             _pause(done, limit)
-        _leave(directory)
+        _leave(done.directory)
     if before == done.figures["trial_steps"]:
-        typer.echo(f"{chosen.name} was complete already, in {directory}.")
+        typer.echo(f"{chosen.name} was complete already, in {done.directory}.")
     _conclude(done)
 
 

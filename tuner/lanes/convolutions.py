@@ -41,9 +41,14 @@ def lower(context: Any, lhs: Any, rhs: Any, **options: Any) -> Any:
     apart = _apart(context.avals_in[1].shape, **options)
     sharding = options.get("out_sharding")
     if (in_order and not apart) or (sharding is not None and any(sharding.spec)):
-        assert plain is not None
-        return plain(context, lhs, rhs, expand_complex_convolutions=True, **options)
+        return lower_plainly(context, lhs, rhs, **options)
     return _rewritten(context, lhs, rhs, **options)
+
+
+def lower_plainly(context: Any, lhs: Any, rhs: Any, **options: Any) -> Any:
+    """As JAX does."""
+    assert plain is not None
+    return plain(context, lhs, rhs, expand_complex_convolutions=True, **options)
 
 
 def _order(rank: int) -> lax.ConvDimensionNumbers:

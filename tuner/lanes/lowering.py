@@ -6,8 +6,12 @@ that name nothing is changed, and a note says what is slow. A rule holds for the
 process, from the first program that has its primitive.
 """
 
+import contextlib
 import functools
+import threading
+from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import jax
 from jax.extend.core import Jaxpr, Primitive
@@ -45,5 +49,28 @@ def _register(rule: ModuleType) -> str:
             f"on a CPU tuner makes {rule.WHAT} fast by {rule.PRIVATE_NAME}, which "
             f"JAX {jax.__version__} does not have: they will be slow"
         )
-    mlir.register_lowering(rule.PRIMITIVE, rule.lower, platform="cpu")
+    mlir.register_lowering(rule.PRIMITIVE, _unless_off(rule), platform="cpu")
     return ""
+
+
+def _unless_off(rule: ModuleType) -> Any:
+    """A rule, or JAX's own where `as_jax_does` says so."""
+
+    def lower(context, *operands, **options):
+        chosen = rule.lower_plainly if getattr(_rules, "off", False) else rule.lower
+        return chosen(context, *operands, **options)
+
+    return lower
+
+
+@contextlib.contextmanager
+def as_jax_does() -> Iterator[None]:
+    """Lower without these rules, whichever of them are registered by now."""
+    _rules.off = True
+    try:
+        yield
+    finally:
+        _rules.off = False
+
+
+_rules = threading.local()

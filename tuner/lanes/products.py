@@ -31,6 +31,11 @@ def lower(context: Any, lhs: Any, rhs: Any, **options: Any) -> Any:
     shapes = (aval.shape for aval in context.avals_in)
     if _is_better_exchanged(*shapes, **options):
         return _exchanged(context, lhs, rhs, **options)
+    return lower_plainly(context, lhs, rhs, **options)
+
+
+def lower_plainly(context: Any, lhs: Any, rhs: Any, **options: Any) -> Any:
+    """As JAX does."""
     assert plain is not None
     return plain(context, lhs, rhs, platform="cpu", **options)
 

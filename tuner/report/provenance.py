@@ -1,5 +1,6 @@
 """Where a result comes from: what decides its bits, and where its data lies."""
 
+from tuner.analysis.sameness import sameness_findings
 from tuner.report.blocks import code, section, terms
 from tuner.report.markup import Html
 from tuner.report.material import Material
@@ -22,6 +23,11 @@ def reproduce(material: Material) -> Html:
         "data": f"sha256 {definition['data'][:16]}",
     }
     said = "The same study, versions, device and layout give the same bits."
+    if any(sameness_findings(definition)):
+        said += (
+            " This run was not trained under the same from its first step to its last, "
+            "as its findings say: these are what it ended with."
+        )
     return section("How to reproduce it", said, code(command), terms(facts, "facts"))
 
 

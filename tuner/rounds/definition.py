@@ -21,11 +21,23 @@ from tuner.study.task import Task
 
 LIBRARIES = ("jax", "jaxlib", "optax", "flax", "numpy")
 MAY_CHANGE = ("goal", "snapshots")
+OWN = (
+    "give this study a directory of its own, or begin anew there, with --restart "
+    "(restart=True), and the run so far is moved aside"
+)
 EXAMPLES_HASHED = 16  # of a source, which may be too large to be read
 
 
 class OtherStudyError(ValueError):
-    """The run directory belongs to another study."""
+    """The run directory belongs to another study, or to this one with other code.
+
+    Attributes:
+        reason: why it does, in short.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def definition(study: Study, before: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,18 +115,17 @@ def check_same(old: Mapping[str, Any], new: Mapping[str, Any], directory: Path) 
     differences = list(_differences("", before, now))
     if old["data"] != new["data"]:
         differences.append("the data")
+    reason = f"it differs in {'; '.join(differences)}"
     if differences and all(d.startswith("rounds[") for d in differences):
         rounds = ", ".join(map(_literal, old["study"]["rounds"]))
         raise OtherStudyError(
-            f"{directory} has other rounds than this study; it differs in "
-            f"{'; '.join(differences)}: begin with those it has, rounds=[{rounds}], or "
-            "give this study a directory of its own"
+            f"{directory} has other rounds than this study; {reason}: begin with "
+            f"those it has, rounds=[{rounds}], or {OWN}",
+            reason,
         )
     if differences:
         raise OtherStudyError(
-            f"{directory} belongs to another study; it differs in "
-            f"{'; '.join(differences)}: give this study a directory of its own, or "
-            "remove that one"
+            f"{directory} belongs to another study; {reason}: {OWN}", reason
         )
 
 

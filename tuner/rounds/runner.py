@@ -14,7 +14,6 @@ from tuner.rounds import rules
 from tuner.rounds.accounts import Accounts
 from tuner.rounds.bests import chosen
 from tuner.rounds.budget import Budget
-from tuner.rounds.definition import check_same, definition
 from tuner.rounds.display import Display
 from tuner.rounds.layouts import LayoutLike, Layouts
 from tuner.rounds.patience import pausing
@@ -24,6 +23,7 @@ from tuner.rounds.progress import make_display
 from tuner.rounds.recovery import OUT_OF_MEMORY, run_to_the_end
 from tuner.rounds.room import Room
 from tuner.rounds.session import Session
+from tuner.rounds.start import Choice, settled, start
 from tuner.rounds.stopping import stop_before_the_start, stop_on_signals
 from tuner.rounds.subject import longer_is_in_vain
 from tuner.runs import Run
@@ -46,6 +46,9 @@ def run(
     profile: bool | str | Path = False,
     best_state: str | None = None,
     lock: bool = True,
+    restart: bool = False,
+    fork: str | Path | None = None,
+    accept_change: bool = False,
 ) -> Run:
     """Run a study, or go on with it; a complete one is left as it is.
 
@@ -69,20 +72,28 @@ def run(
             what the directory has, else "lane".
         lock: False for a file system without locks: you make sure that no other process
             writes this run.
+        restart: where the directory is another study's, or a function has changed
+            since: begin anew, and move the run so far aside. Without such a change
+            the run goes on.
+        fork: go on in this directory, which becomes a copy of the run; where it is one
+            already, the call goes on with that.
+        accept_change: where a function has changed: go on, and keep a record of it.
 
     Raises:
         ValueError, TypeError: before anything compiles, for what can never run.
-        OtherStudyError: where the directory belongs to another study.
+        OtherStudyError: where the directory belongs to another study, or a function
+            has changed since.
         LockedError: where another process writes it.
         UnwritableError: where the directory is gone, or cannot be written.
     """
-    directory = Path(directory)
-    check_definition(directory)
-    before = read_definition(directory) if (directory / NAME).exists() else {}
-    plan = preflight(study, chosen(best_state, before, directory))
-    said = {**definition(study, before), "best_state": plan.best_state}
-    if before:
-        check_same(before, said, directory)
+    copy = None if fork is None else Path(fork)
+    choice = Choice(restart=restart, fork=copy, accept_change=accept_change)
+    place, choice = settled(Path(directory), choice)
+    check_definition(place)
+    known = read_definition(place) if (place / NAME).exists() else {}
+    plan = preflight(study, chosen(best_state, known, place))
+    begun = start(plan, place, known, choice)
+    directory, before, said = begun.directory, begun.before, begun.said
     room = Room(plan, memory)
     layouts = Layouts(plan.groups, before.get("layouts", {}), layout, room)
     _check_layouts(plan, layouts)
@@ -95,9 +106,11 @@ def run(
         pausing(writer, display, stop),
     ):
         layouts.decided = functools.partial(_define, writer, said, layouts, events)
+        if before:  # what was accepted is refused before it is on record
+            writer.fix_schemas(*plan.schemas)
         layouts.decided()
         writer.fix_schemas(*plan.schemas)
-        for hint in _hints(plan, directory, is_new=not before):
+        for hint in (*begun.notes, *_hints(plan, directory, is_new=not before)):
             display.note(hint)
         session = Session(
             plan=plan,

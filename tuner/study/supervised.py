@@ -167,7 +167,7 @@ class SupervisedTask(Task):
         params = _params(state.variables)
         loss, gradient = contribution["loss"], contribution["gradient"]
         update = self.functions.optimizer(hyperparams, learning_rate).update
-        extras = _extras(update, loss, loss_of)
+        extras = offered(update, loss, loss_of)
         updates, optimizer_state = update(gradient, state.optimizer, params, **extras)
         variables = _with_params(state.variables, optax.apply_updates(params, updates))
         variables = self._advance(hyperparams, variables, contribution["tally"])
@@ -254,21 +254,21 @@ def _contribution(loss_of, params):
     return {"loss": loss, "metrics": metrics, "tally": tally, "gradient": gradient}
 
 
-def _extras(update, loss, loss_of):
+def offered(update, loss, loss_of):
     """What some optimizers ask for beside the gradient, as far as this one takes it.
 
     The loss at other parameters is to be had where the whole batch is at hand.
     """
-    offered = {"value": loss}  # Polyak's step, MoMo
+    known = {"value": loss}  # Polyak's step, MoMo
     if loss_of is not None:
-        offered |= {
+        known |= {
             "obj_fn": lambda params: loss_of(params)[0],  # Sophia
             "grad_fn": lambda params, _: jax.grad(loss_of, has_aux=True)(params)[0],
         }  # SAM
     takes = inspect.signature(update).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
-        return offered
-    return {name: value for name, value in offered.items() if name in takes}
+        return known
+    return {name: value for name, value in known.items() if name in takes}
 
 
 def _norm(tree):
