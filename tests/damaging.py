@@ -275,6 +275,8 @@ def losses(run, changed):
     except DamagedError:
         pass
     except BaseException as error:
+        if isinstance(error, OSError) and f"`{run / 'lock'}` must be" in str(error):
+            return
         yield f"the writer raised {type(error).__name__}: {error}"
     named = {p.relative_to(KEPT).as_posix() for p in KEPT.rglob("*") if p.is_file()}
     for path in sorted(named - changed - {LEDGER}):

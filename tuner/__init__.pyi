@@ -5,6 +5,7 @@ from .lanes.layout import Layout as Layout
 from .report.page import write_report as write_report
 from .rounds.budget import Budget as Budget
 from .rounds.promote import promote as promote
+from .rounds.repair import repair as repair
 from .rounds.runner import run as run
 from .rounds.steps import find_steps as find_steps
 from .runs import Run as Run

@@ -84,3 +84,40 @@ def test_many_strangers_are_counted_and_may_be_a_writer_s(command, run):
     assert printed.code == 0
     assert "(a process writes this run: they may be its own):" in printed.out
     assert printed.out.endswith("  11.txt\n  and 8 more\n")
+
+
+# tuner repair
+
+
+def test_a_sound_run_that_is_complete_is_left_as_it_is(command, finished):
+    printed = command("repair", finished.directory)
+    assert (printed.code, printed.err) == (0, "")
+    assert f"{finished.directory} is sound: " in printed.out
+
+
+def test_beyond_repair_is_said_and_nothing_is_loaded(command, run):
+    (run / "trials.sqlite").write_bytes(b"")
+    printed = command("repair", "run", "no_such_study.py")
+    assert printed.code == 1
+    assert "Beyond repair: without its ledger" in printed.out
+
+
+def test_a_study_that_is_not_found_is_asked_for(command, run):
+    (run / "metrics/train/000004.parquet").unlink()
+    printed = command("repair", "run")
+    assert printed.code == 2
+    assert "one file in studies/ should name, but found none: pass" in printed.err
+
+
+@pytest.mark.slow
+def test_a_damaged_run_trains_again_what_was_lost_and_ends_as_runs_do(command, run):
+    study = "from kept import make_run\n\nstudy = make_run.study()  # name='kept'\n"
+    (run.parent / "studies").mkdir()
+    (run.parent / "studies" / "kept_study.py").write_text(study)
+    (run / "metrics/train/000004.parquet").unlink()
+    printed = command("repair", "run")
+    assert printed.code == 0, printed.err
+    assert printed.out.startswith("run is damaged: 62 files are as written, 1 is not.")
+    assert "The best of 8 trials" in printed.out
+    assert "\nreport: run/report.html\n" in printed.out
+    assert command("check-files", "run").code == 0

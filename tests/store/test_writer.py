@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from tuner.store import durable
+from tuner.store.durable import DamagedError
 from tuner.store.lock import LockedError
 from tuner.store.reader import read_definition, read_ledger, read_state, read_table
 from tuner.store.writer import Commit, Writer
@@ -274,3 +275,33 @@ def test_a_trial_that_begins_anew_leaves_nothing(tmp_path, writer, row, stack, f
     # A reader whose ledger still names the replaced part reads what there is now.
     again = read_table(tmp_path, "train", read_before)
     assert again.equals(frame([2], range(1, 6)))
+
+
+def test_what_is_known_to_be_damaged_is_forgotten_with_whose_it_was(
+    tmp_path, writer, row, stack, frame
+):
+    for step in (1, 2, 3):
+        commit = Commit(
+            train=frame([step], range(1, 3)),
+            trials=[row(step, step=2)],
+            kept=[stack("last", {step: 2})],
+        )
+        writer.commit(commit)
+    writer.close()
+    damaged = ["metrics/train/000000.parquet", "metrics/valid/000000.parquet"]
+    (tmp_path / damaged[0]).unlink()
+    (tmp_path / damaged[1]).unlink()
+    (tmp_path / damaged[1]).mkdir()
+    damaged += ["metrics/train/000002.parquet", "snapshots/000003-0"]
+    with pytest.raises(DamagedError):
+        Writer(tmp_path)
+    with Writer(tmp_path, damaged=damaged) as mending:
+        mending.fix_schemas(train=SCHEMA, valid=SCHEMA)
+        mending.restart([row(2, status="waiting"), row(3, status="waiting")])
+    ledger = read_ledger(tmp_path)
+    parts = {path for path in ledger.files if path.startswith("metrics")}
+    assert parts == {*damaged[:2], "metrics/train/000001.parquet"}
+    assert [place.entry.trial for place in ledger.entries] == [1]
+    assert read_table(tmp_path, "train").equals(frame([1], range(1, 3)))
+    assert read_table(tmp_path, "valid").height == 0
+    assert snapshots(tmp_path) == ["000001-0"]

@@ -29,6 +29,7 @@ COMMANDS = {
     "list": reading.list_,
     "report": reading.report,
     "check-files": reading.check_files,
+    "repair": training.repair,
 }
 
 app = typer.Typer(

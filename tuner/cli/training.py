@@ -167,6 +167,32 @@ def promote(
     _conclude(done)
 
 
+def repair(
+    directory: RunDirectory,
+    study: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[STUDY]",
+            help="The study's file; found in studies/ if not given.",
+        ),
+    ] = None,
+    seed: Seed = None,
+    values: Values = None,
+) -> None:
+    """Train again the trials of a run whose records are damaged."""
+    from tuner.cli.promoting import file_of
+    from tuner.cli.repairing import examined
+
+    if not examined(directory):
+        return
+    opened = tuner.open_run(directory)
+    chosen = _load(study or file_of(opened), seed=seed, values=values or ())
+    done = tuner.repair(chosen, directory)
+    if done.status != "complete":
+        _leave(directory)
+    _conclude(done)
+
+
 def try_(
     study: StudyFile,
     trial: Annotated[

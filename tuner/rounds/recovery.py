@@ -103,7 +103,7 @@ def _go_back(name: str, old: Layout, new: Layout, session: Session) -> dict[str,
     if new.width != old.width:
         note = f"begun anew: out of memory in layout {old}, now {new}"
         restarted = [
-            _anew(row, note)
+            anew(row, note)
             for row in ledger.trials
             if row.group == name and row.status not in (*ENDED, "waiting")
         ]
@@ -125,8 +125,8 @@ def _said(event: dict[str, Any]) -> str:
     return f"goes on in layout {event['now']} from commit {event['commit']}{anew}"
 
 
-def _anew(row: TrialRow, note: str) -> TrialRow:
-    """The ledger's row of a trial that has not begun."""
+def anew(row: TrialRow, note: str) -> TrialRow:
+    """The ledger's row of a trial that begins anew."""
     unknown: dict[str, Any] = dict.fromkeys(
         (
             "best_step",

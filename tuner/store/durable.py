@@ -135,6 +135,12 @@ def check_inside(directory: Path, path: str, lost: str) -> None:
         raise DamagedError(directory / path, damage, lost)
 
 
+def check_all_inside(directory: Path, folders: Iterable[str]) -> None:
+    """Raises DamagedError where one leads elsewhere: only a run's own is swept away."""
+    for folder in folders:
+        check_inside(directory, folder, "what the run keeps there")
+
+
 def _may_lead_out(directory: Path, path: str) -> bool:
     """Whether there is a link or a `..` below the directory: rare, and quick to see."""
     at, parts = os.fspath(directory), path.split("/")

@@ -4,7 +4,7 @@ Whoever took it for an empty one would begin a new run in it, and what no row of
 ledger names is swept away.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tuner.store import database, definition, snapshots, tables
@@ -31,6 +31,25 @@ def check_definition(directory: Path) -> None:
     if not (directory / definition.NAME).exists() and any(_kept(directory)):
         path = directory / definition.NAME
         raise DamagedError(path, "is missing", "the study's definition")
+
+
+def refuse_strangers(directory: Path, folders: Iterable[str]) -> None:
+    """What is unnamed is swept away, so a run never begins among files of others.
+
+    Nor among its own, where they are all that is left of it.
+
+    Args:
+        directory: which has no ledger.
+        folders: in which a run keeps its files.
+    """
+    if (directory / definition.NAME).exists():
+        check_ledger(directory)
+    for folder in folders:
+        for path in (directory / folder).glob("*"):
+            raise FileExistsError(
+                f"{path} was made by no run, and a run keeps its own files in "
+                f"{directory / folder}: give the run a directory of its own"
+            )
 
 
 def _kept(directory: Path) -> Iterator[str]:

@@ -4,6 +4,7 @@ It lies in the folder `steps/` of the run's directory, which may hold no run yet
 the runs that it rests on.
 """
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,13 @@ def write(directory: Path, verdict: Mapping[str, Any]) -> None:
     with place.named(directory):
         durable.make_folders(directory, [FOLDER, f"{FOLDER}/tmp"])
         sealed.write(directory / FOLDER, NAME, verdict)
+
+
+def remove(directory: Path) -> None:
+    """Removes the verdict, durably; the runs that it rests on stay."""
+    path = directory / FOLDER / NAME
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    durable.flush(directory / FOLDER)
 
 
 def read(directory: Path) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ holder of the lock alone: a reader that tidied up would delete what is being wri
 
 import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +76,7 @@ class Writer:
     Args:
         directory: of the run, made if need be.
         locked: whether to take its lock, as it should be wherever there are locks.
+        damaged: parts and snapshots that are known to be, for `restart` to forget.
 
     Attributes:
         on_full: asked when the disk is full; where it returns, what failed for want of
@@ -90,7 +91,10 @@ class Writer:
         UnwritableError: the directory is gone, or cannot be written.
     """
 
-    def __init__(self, directory: Path, *, locked: bool = True) -> None:
+    def __init__(
+        self, directory: Path, *, locked: bool = True, damaged: Collection[str] = ()
+    ) -> None:
+        self._damaged = damaged
         self._directory = directory.absolute()
         self._turn = threading.RLock()
         self.on_full: space.OnFull = space.give_up
@@ -100,17 +104,17 @@ class Writer:
 
     def _open(self, locked: bool) -> None:
         if not (self._directory / database.NAME).exists():
-            _refuse_strangers(self._directory)
+            lost.refuse_strangers(self._directory, _FOLDERS)
         durable.make_folders(self._directory, _FOLDERS)
         with ExitStack() as resources:
             holding = lock.hold(self._directory, locked=locked)
             self._is_ours = resources.enter_context(holding)
-            _refuse_links(self._directory)
+            durable.check_all_inside(self._directory, _FOLDERS)
             ledger = database.read(self._directory)  # before anything is swept away
             if ledger is None:
-                _refuse_strangers(self._directory)
+                lost.refuse_strangers(self._directory, _FOLDERS)
             files = ledger.files if ledger else {}
-            self._columns = tables.fixed_columns(self._directory, files)
+            self._columns = tables.fixed_columns(self._directory, self._sound(files))
             writing = database.writing(self._directory)
             self._connection = resources.enter_context(writing)
             self._sweep()
@@ -123,13 +127,15 @@ class Writer:
     def fix_schemas(self, train: Columns, valid: Columns) -> None:
         """Fixes the columns of both tables, once; later calls must agree with them."""
         columns = {"train": pl.Schema(train), "valid": pl.Schema(valid)}
-        if not self._columns:
-            empty = {name: pl.DataFrame(schema=columns[name]) for name in columns}
+        unknown = columns.keys() - self._columns.keys()
+        if unknown:
+            self._make_room(tables.part_path(name, 0) for name in unknown)
+            empty = {name: pl.DataFrame(schema=columns[name]) for name in unknown}
             self._durably(
                 space.SMALL,
                 lambda: database.add_files(self._connection, self._append(0, empty)),
             )
-            self._columns = columns
+            self._columns = columns | self._columns
         for name, fixed in self._columns.items():
             tables.check_columns(name, columns[name], fixed)
 
@@ -148,7 +154,8 @@ class Writer:
     def restart(self, trials: Sequence[TrialRow]) -> None:
         """Forgets, in one commit, all rows and states of trials that begin anew.
 
-        Parts never change, so those that hold such rows are replaced by new ones.
+        Parts never change, so those that hold such rows are replaced by new ones. What
+        is known to be damaged is forgotten with them: all that it held was theirs.
 
         Args:
             trials: the ledger's new rows of them.
@@ -238,11 +245,12 @@ class Writer:
         numbers = [row.trial for row in trials]
         ledger = database.read(self._directory)
         assert ledger is not None  # this writer has made it
-        replaced, frames = [], {}
+        first = {tables.part_path(name, 0) for name in tables.NAMES}
+        replaced = [p for p in self._damaged if p in ledger.files and p not in first]
+        frames = {}
         for name in tables.NAMES:
-            paths, frames[name] = tables.without(
-                self._directory, name, ledger.files, numbers
-            )
+            sound = self._sound(ledger.files)
+            paths, frames[name] = tables.without(self._directory, name, sound, numbers)
             replaced += paths
         frames = {name: frame for name, frame in frames.items() if frame.height}
         number = ledger.number + 1
@@ -261,6 +269,16 @@ class Writer:
             self._sweep()
 
         self._durably(space.needed([], frames, trials), forget, number)
+
+    def _make_room(self, paths: Iterable[str]) -> None:
+        """Removes folders that damage has put where files are to be."""
+        for path in (self._directory / path for path in paths):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+
+    def _sound(self, files: Mapping[str, FileRow]) -> dict[str, FileRow]:
+        """Those that are not known to be damaged."""
+        return {path: f for path, f in files.items() if path not in self._damaged}
 
     def _fitting(
         self, frames: Mapping[str, pl.DataFrame | None]
@@ -311,28 +329,4 @@ class Writer:
                     path.unlink()
 
 
-def _refuse_strangers(directory: Path) -> None:
-    """What is unnamed is swept away, so a run never begins among files of others.
-
-    Nor among its own, where they are all that is left of it.
-
-    Args:
-        directory: which has no ledger.
-    """
-    if (directory / definition.NAME).exists():
-        lost.check_ledger(directory)
-    for folder in _FOLDERS:
-        for path in (directory / folder).glob("*"):
-            raise FileExistsError(
-                f"{path} was made by no run, and a run keeps its own files in "
-                f"{directory / folder}: give the run a directory of its own"
-            )
-
-
-def _refuse_links(directory: Path) -> None:
-    """What is swept away is the run's own, so nothing in it leads elsewhere."""
-    for folder in _FOLDERS:
-        durable.check_inside(directory, folder, "what the run keeps there")
-
-
-_FOLDERS = ("tmp", *map(tables.folder, tables.NAMES), snapshots.FOLDER)
+_FOLDERS = ("tmp", *lost.FOLDERS)
