@@ -76,6 +76,40 @@ def test_another_seed_is_another_study(command, folder, finished):
     assert "belongs to another study; it differs in seed (3, now 4)" in refused.err
 
 
+LOUDER = """
+import small
+
+def loss(*arguments):
+    value, metrics = small.loss(*arguments)
+    return 2 * value, metrics
+
+study = small.study(task=small.task(loss=loss))
+"""
+
+
+def test_changed_code_is_refused_with_the_options_that_go_on(
+    command, folder, finished, tmp_path
+):
+    (tmp_path / "louder.py").write_text(LOUDER)
+    run = ["run", tmp_path / "louder.py", "--dir", finished.directory]
+    refused = command(*run)
+    assert refused.code == 2
+    assert "but loss has changed since" in refused.err
+    for option in ("--restart", "--fork DIR", "--accept-change"):
+        assert option in refused.err
+    copy = tmp_path / "copy"
+    forked = command(*run, "--fork", copy)
+    assert forked.code == 0
+    assert f"goes on in {copy}, a copy of {finished.directory}" in forked.err
+    assert forked.out.endswith(f"report: {copy / 'report.html'}\n")
+    assert "changes" not in finished.definition
+    again = command(*run, "--fork", copy)
+    assert again.out.startswith(f"small was complete already, in {copy}.\n")
+    both = command(*run, "--restart", "--accept-change")
+    assert both.code == 2
+    assert "at most one of restart, fork and accept_change" in both.err
+
+
 @pytest.fixture
 def spent(command, folder, tmp_path):
     """A command with a budget that is used up in its first round, and its run."""

@@ -8,6 +8,7 @@ import shutil
 import fittable
 import polars as pl
 import pytest
+import small
 
 import tuner
 from tuner.lanes.compilations import compilations
@@ -139,6 +140,28 @@ def test_interrupted_it_goes_on_to_the_same_verdict(found, tmp_path, monkeypatch
 
 
 # What a run reads of it
+
+
+class Unbuilt(Silent):
+    """Ends a run before a program of it is compiled."""
+
+    def compiling(self, standing, trials, layout):
+        raise RuntimeError("not to be compiled")
+
+
+def test_with_another_loss_its_parts_begin_anew(
+    found, directory, tmp_path, monkeypatch
+):
+    def loss(*arguments):
+        value, metrics = small.loss(*arguments)
+        return value / 2, metrics
+
+    again = functools.partial(procedure.run, display=Unbuilt())
+    monkeypatch.setattr(procedure, "run", again)
+    copied = shutil.copytree(directory, tmp_path / "copied")
+    with pytest.raises(RuntimeError, match="not to be compiled"):
+        find(fittable.study(task=fittable.task(loss=loss)), copied)
+    assert len([*copied.glob("steps/search-*-until-*")]) == 1
 
 
 def test_longer_rounds_of_a_study_that_can_be_fitted_are_told_to_be_in_vain(

@@ -185,9 +185,12 @@ class Procedure:
         return next(name for name in self.constant.names if name in configuration)
 
     def _run(self, study: Study) -> Run:
-        """A part, in a folder that is named by all that it is."""
+        """A part, in a folder that is named by all that it is but data and code.
+
+        An answer rests on one code: where that has changed, a part begins anew.
+        """
         text = json.dumps(describe(study), sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         kind = study.name.rpartition("-")[2]
         folder = self.directory / verdict.FOLDER / f"{kind}-{digest}"
-        return run(study, folder, **self.options)
+        return run(study, folder, restart=True, **self.options)

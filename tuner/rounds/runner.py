@@ -87,7 +87,7 @@ def run(
         UnwritableError: where the directory is gone, or cannot be written.
     """
     copy = None if fork is None else Path(fork)
-    choice = Choice(restart=restart, fork=copy, accept_change=accept_change)
+    choice = Choice(restart=restart, fork=copy, accept_change=accept_change, lock=lock)
     place, choice = settled(Path(directory), choice)
     check_definition(place)
     known = read_definition(place) if (place / NAME).exists() else {}

@@ -30,14 +30,17 @@ class Choice:
         restart: begin anew, and move the run aside; also where it is another study's.
         fork: the directory of a copy, in which it goes on.
         accept_change: go on, and keep a record of it.
+        lock: False where no other process writes the run, and locks cannot say so.
     """
 
     restart: bool = False
     fork: Path | None = None
     accept_change: bool = False
+    lock: bool = True
 
     def __post_init__(self) -> None:
-        chosen = [f.name for f in dataclasses.fields(self) if getattr(self, f.name)]
+        ways = ("restart", "fork", "accept_change")
+        chosen = [name for name in ways if getattr(self, name)]
         if len(chosen) > 1:
             raise ValueError(
                 "at most one of restart, fork and accept_change must be given, but got "
@@ -105,7 +108,7 @@ def start(
     except OtherStudyError as error:
         if not choice.restart:
             raise
-        aside = move_aside(directory)
+        aside = move_aside(directory, locked=choice.lock)
         said = f"begins anew, since {error.reason}; the run so far is in {aside}"
         return dataclasses.replace(_new(plan, directory, functions), notes=[said])
 
@@ -154,7 +157,7 @@ def _on(
     said |= {history.CHANGES: entries} if entries else {}
     if choice.fork:
         copied = {**before, **said}
-        copy_run(directory, choice.fork, copied)
+        copy_run(directory, choice.fork, copied, locked=choice.lock)
         directory, before = choice.fork, copied
     return Start(directory=directory, before=before, said=said, notes=notes)
 

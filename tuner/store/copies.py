@@ -18,21 +18,27 @@ RECORDS = (
 )
 
 
-def move_aside(directory: Path) -> Path:
+def move_aside(directory: Path, *, locked: bool = True) -> Path:
     """Gives a run's directory another name, which is free, and returns it.
+
+    Args:
+        directory: of the run.
+        locked: False where the caller knows that nobody writes it.
 
     Raises:
         LockedError: another process writes this run.
     """
     directory = directory.absolute()
-    with lock.hold(directory):
+    with lock.hold(directory, locked=locked):
         aside = _free(f"{directory}-until-{datetime.now():%Y-%m-%d-%H%M%S}")
         directory.rename(aside)
         durable.flush(aside.parent)
     return aside
 
 
-def copy_run(source: Path, target: Path, said: Mapping[str, Any]) -> None:
+def copy_run(
+    source: Path, target: Path, said: Mapping[str, Any], *, locked: bool = True
+) -> None:
     """Copies the records of a run, with another definition; the target is new.
 
     Either all of the copy is there, on disk, or nothing of it.
@@ -41,6 +47,7 @@ def copy_run(source: Path, target: Path, said: Mapping[str, Any]) -> None:
         source: the run's directory, which stays as it is.
         target: of the copy, below no run.
         said: the copy's definition.
+        locked: False where the caller knows that nobody writes the run.
 
     Raises:
         FileExistsError: where there is something already.
@@ -55,7 +62,7 @@ def copy_run(source: Path, target: Path, said: Mapping[str, Any]) -> None:
     draft = target.with_name(f".{target.name}-in-the-making")
     if draft.exists():
         shutil.rmtree(draft)  # of a copy that was cut off
-    with lock.hold(source):
+    with lock.hold(source, locked=locked):
         durable.make_folders(draft, ["tmp"])
         for name in RECORDS:
             if (source / name).is_dir():
