@@ -176,9 +176,15 @@ def test_a_rule_needs_trials_to_keep():
     refused(ValueError, rule, tuner.Round, trials=2, max_train_steps=10, extend=LONGER)
 
 
-@pytest.mark.parametrize("name", ["", "two words", "a/b", ".hidden"])
-def test_a_name_is_one_word(name):
-    rule = f"a study's name is letters, digits, '_', '.' and '-', but got {name!r}"
+NO_FOLDERS = ["", "two words", "a/b", ".hidden", "../../x", "<b>", "a\n", "x" * 101]
+
+
+@pytest.mark.parametrize("name", NO_FOLDERS)
+def test_a_name_is_that_of_a_folder(name):
+    rule = (
+        "a study's name is a folder's: up to 100 letters, digits, '_', '.' and '-', a "
+        f"letter or digit first, but got {name!r}"
+    )
     refused(ValueError, rule, small.study, name=name)
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from tuner.cli import reading, training
+from tuner.cli.saying import say
 from tuner.rounds.exits import Exit
 from tuner.store.durable import DamagedError
 from tuner.store.lock import LockedError
@@ -53,10 +54,10 @@ def main() -> None:
     except REFUSALS as error:
         if debug or not _is_ours(error):
             raise
-        typer.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         for note in getattr(error, "__notes__", ()):
             if not note.startswith("---"):  # JAX's word on its own frames
-                typer.echo(f"  {note}", err=True)
+                say(f"  {note}", err=True)
         sys.exit(Exit.REFUSED)
 
 

@@ -7,6 +7,7 @@ import typer
 
 import tuner
 from tuner.cli.arguments import RunDirectory
+from tuner.cli.saying import hand_over, say
 from tuner.rounds.exits import Exit
 
 
@@ -14,7 +15,7 @@ def status(directory: RunDirectory) -> None:
     """Say where a run stands, whoever trains it."""
     from tuner.cli.texts import standing
 
-    typer.echo(standing(tuner.open_run(directory)))
+    say(standing(tuner.open_run(directory)))
 
 
 def trials(
@@ -32,9 +33,9 @@ def trials(
     """Print the trials of a run."""
     opened = tuner.open_run(directory)
     if as_json:
-        typer.echo(opened.trials.write_json())
+        hand_over(opened.trials.write_json() + "\n")
     elif as_csv:
-        typer.echo(opened.trials.write_csv(), nl=False)
+        hand_over(opened.trials.write_csv())
     elif as_tree:
         from tuner.cli.tables import make_console
         from tuner.cli.tree import print_tree
@@ -56,7 +57,7 @@ def best(
     from tuner.cli.winner import optax_of_winner, winner
 
     opened = tuner.open_run(directory)
-    typer.echo(optax_of_winner(opened) if optax else winner(opened))
+    say(optax_of_winner(opened) if optax else winner(opened))
 
 
 def list_(
@@ -71,7 +72,7 @@ def list_(
     if runs:
         print_runs(runs, make_console())
     else:
-        typer.echo(f"There are no runs in {directory}.")
+        say(f"There are no runs in {directory}.")
 
 
 def check_files(directory: RunDirectory) -> None:
@@ -79,11 +80,11 @@ def check_files(directory: RunDirectory) -> None:
     from tuner.cli.damage import told
 
     audit = tuner.check_files(directory)
-    typer.echo(told(audit))
+    say(told(audit))
     if not audit.is_sound:
         raise typer.Exit(Exit.FAILED)
 
 
 def report(directory: RunDirectory) -> None:
     """Write the page of a run, and print where it lies."""
-    typer.echo(tuner.write_report(tuner.open_run(directory)))
+    say(tuner.write_report(tuner.open_run(directory)))

@@ -13,6 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from tuner.analysis.promoted import compare_with_parents
+from tuner.rounds.terminal import Terminal
 from tuner.rounds.wording import count, number
 from tuner.runs import Run, open_run
 from tuner.store.definition import NAME
@@ -25,7 +26,7 @@ PIPED_WIDTH = 240  # characters, where nothing is a screen
 def make_console() -> Console:
     """The standard output; wide where it is no screen."""
     width = None if sys.stdout.isatty() else PIPED_WIDTH
-    return Console(markup=False, highlight=False, emoji=False, width=width)
+    return Terminal(width=width)
 
 
 def print_best(run: Run, console: Console) -> None:

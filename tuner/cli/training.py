@@ -12,6 +12,7 @@ import typer
 import tuner
 from tuner.cli.arguments import LayoutText, RunDirectory, Seed, StudyFile, Values
 from tuner.cli.leaving import how_to_go_on
+from tuner.cli.saying import say
 from tuner.rounds.exits import Exit
 
 
@@ -90,7 +91,7 @@ def run(
         from tuner.rounds.preflight import preflight
 
         plan = preflight(chosen, best_state) if best_state else preflight(chosen)
-        typer.echo(outline(plan, layout, memory))
+        say(outline(plan, layout, memory))
         return
     directory = directory or Path("runs", chosen.name)
     before = None if restart else _trial_steps(fork or directory)
@@ -112,7 +113,7 @@ def run(
             _pause(done, limit)
         _leave(done.directory)
     if before == done.figures["trial_steps"]:
-        typer.echo(f"{chosen.name} was complete already, in {done.directory}.")
+        say(f"{chosen.name} was complete already, in {done.directory}.")
     _conclude(done)
 
 
@@ -213,7 +214,7 @@ def try_(
     from tuner.cli.attempt import attempt
 
     for line in attempt(chosen, trial, steps=steps, eager=eager):
-        typer.echo(line)
+        say(line)
 
 
 def steps(
@@ -339,8 +340,8 @@ def _conclude(done: "tuner.Run") -> None:
     from tuner.cli.texts import costs
 
     print_best(done, make_console())
-    typer.echo(f"\n{costs(done.figures, done.trials)}")
-    typer.echo(f"report: {tuner.write_report(done)}")
+    say(f"\n{costs(done.figures, done.trials)}")
+    say(f"report: {tuner.write_report(done)}")
 
 
 def _pause(done: "tuner.Run", budget: "tuner.Budget") -> NoReturn:
@@ -349,7 +350,7 @@ def _pause(done: "tuner.Run", budget: "tuner.Budget") -> NoReturn:
 
     spent = costs(done.figures, done.trials)
     larger = shlex.join(["tuner", *with_budget(sys.argv[1:], budget.doubled())])
-    typer.echo(
+    say(
         f"the budget of {budget} is used up\n\n{spent}\n\n{standing(done)}\n\n"
         f"{done.directory} keeps what was done; go on with a larger one, or none, by"
         f"\n\n  {larger}"
@@ -362,7 +363,7 @@ def _leave(directory: Path) -> NoReturn:
 
     JAX may crash in the interpreter's own exit after an interruption.
     """
-    typer.echo(f"interrupted; {directory} keeps what was done; {how_to_go_on()}")
+    say(f"interrupted; {directory} keeps what was done; {how_to_go_on()}")
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(Exit.INTERRUPTED)

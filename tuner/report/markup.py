@@ -2,6 +2,8 @@
 
 import html
 
+from tuner.study.text import printable
+
 LONGEST = 24  # letters of a label
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
@@ -41,7 +43,7 @@ def join(*children: str | None) -> Html:
 
 def plain(text: str) -> str:
     """Text for a figure: Plotly reads tags in it, and dollars as formulas."""
-    return html.escape(text, quote=False).replace("$", "&#36;")
+    return _as_text(text).replace("$", "&#36;")
 
 
 def label(text: str) -> str:
@@ -56,4 +58,9 @@ def data(text: str) -> Html:
 
 
 def _escaped(child: str) -> str:
-    return child if isinstance(child, Html) else html.escape(child, quote=False)
+    return child if isinstance(child, Html) else _as_text(child)
+
+
+def _as_text(text: str) -> str:
+    """Neither tags nor characters that act on what stands beside them."""
+    return html.escape(printable(text, lines=True), quote=False)

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuner.rounds.display import Display, Standing
+from tuner.rounds.terminal import Terminal
 from tuner.rounds.wording import clock, count, duration, number
 from tuner.study.study import Study
 
@@ -35,7 +36,7 @@ def make_display(study: Study, stop: threading.Event) -> Display:
         study: what runs.
         stop: set when the run was asked to stop.
     """
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    console = Terminal(stderr=True)
     notebook = console.is_jupyter and importlib.util.find_spec("ipywidgets")
     kind = Block if console.is_interactive or notebook else Lines
     return kind(study.target.metric, stop, console)

@@ -20,6 +20,7 @@ from tuner.study.space import Space
 from tuner.study.stopping import Rule, Target, as_rules
 from tuner.study.stopping import describe as describe_rule
 from tuner.study.task import Task
+from tuner.study.text import check_text
 from tuner.study.values import whole
 
 
@@ -149,11 +150,13 @@ class Study:
 
 
 def _check_names(study: Study) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", study.name):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{,99}", study.name):
         raise ValueError(
-            "a study's name is letters, digits, '_', '.' and '-', "
-            f"but got {study.name!r}"
+            "a study's name is a folder's: up to 100 letters, digits, '_', '.' and "
+            f"'-', a letter or digit first, but got {study.name!r}: say the rest in "
+            "goal="
         )
+    check_text("goal", study.goal)
     if study.sampling not in METHODS:
         raise ValueError(unknown("sampling method", study.sampling, METHODS))
 

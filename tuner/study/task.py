@@ -19,6 +19,7 @@ import numpy as np
 from tuner.study.data import Arrays
 from tuner.study.hyperparams import Hyperparams
 from tuner.study.source import Source
+from tuner.study.text import check_text
 
 State = Any
 REAL = (jnp.floating, jnp.integer, jnp.bool_)  # kinds of numbers
@@ -154,6 +155,7 @@ def check_metrics(function: str, metrics: Any) -> None:
                 f"a metric's name is a string, but {function} returns one that is "
                 f"{name!r}: name it"
             )
+        check_text("a metric's name", name)
         number = value.total if isinstance(value, Sum) else value
         kind = getattr(number, "dtype", None)
         kind = np.asarray(number).dtype if kind is None else kind

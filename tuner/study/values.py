@@ -7,6 +7,8 @@ import math
 import numbers
 from typing import Any
 
+from tuner.study.text import check_text
+
 Value = int | float | str | bool | tuple[Any, ...] | None
 
 
@@ -15,6 +17,7 @@ def plain(name: str, value: Any) -> Value:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
+        check_text(name, value)
         return str.__str__(value)  # the text alone of a subclass, such as NumPy's
     if isinstance(value, tuple):
         return tuple(plain(name, item) for item in value)
