@@ -47,7 +47,7 @@ def schedule(hyperparams, max_train_steps):
     )
 
 
-def study():
+def study(loss=loss):
     """Six trials of 8 steps, the better two of which go on to 16."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(96, 4)).astype(np.float32)

@@ -184,6 +184,14 @@ def test_another_study_is_refused_before_anything_is_forgotten(kept):
     assert tuner.Run(kept).trials["note"].to_list() == [""] * 8
 
 
+def test_other_code_is_refused_before_anything_is_forgotten(whole, copy):
+    damage_a_part(copy)
+    other = make_run.study(loss=lambda *a: (2 * make_run.loss(*a)[0], {}))
+    with pytest.raises(OtherStudyError, match="loss has changed"):
+        tuner.repair(other, copy, display=Told())
+    assert tuner.Run(copy).trials["note"].to_list() == [""] * 8
+
+
 def test_a_run_that_is_being_written_is_refused(kept):
     damage_a_part(kept)
     with (

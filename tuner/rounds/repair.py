@@ -10,13 +10,14 @@ import dataclasses
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from tuner.rounds.bests import chosen
 from tuner.rounds.budget import Budget
-from tuner.rounds.definition import check_same, definition
 from tuner.rounds.display import Display
 from tuner.rounds.preflight import preflight
 from tuner.rounds.promotion import BEGINNINGS
 from tuner.rounds.recovery import anew
 from tuner.rounds.runner import run
+from tuner.rounds.start import Choice, start
 from tuner.runs import Run
 from tuner.store import verdict
 from tuner.store.audit import VERDICT, Audit, check_files
@@ -54,7 +55,8 @@ def repair(
 
     Raises:
         DamagedError: where the ledger or the definition is, which is beyond repair.
-        OtherStudyError: where the directory belongs to another study.
+        OtherStudyError: where the directory belongs to another study, or a function
+            has changed since.
         LockedError: where another process writes it.
     """
     directory = Path(directory)
@@ -74,8 +76,9 @@ def repair(
 def _forget(study: Study, audit: Audit, lock: bool) -> None:
     """Let the ledger say that what is damaged was never recorded."""
     directory = audit.directory
-    plan, before = preflight(study), read_definition(directory)
-    check_same(before, definition(study, before), directory)
+    before = read_definition(directory)
+    plan = preflight(study, chosen(None, before, directory))
+    start(plan, directory, before, Choice())  # refuses another study, or other code
     damaged = {damage.named for damage in audit.damaged} - {VERDICT}
     ledger = audit.ledger
     assert ledger is not None  # else it is beyond repair
