@@ -38,17 +38,22 @@ KINDS = [
 ]
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 MOST = 12  # moments of one run
+PLACES = {  # by what was said last
+    ", compiling ": "compiling",
+    "  training ": "training",
+    " ended: ": "after a round",
+}
 BETWEEN_SECONDS = 0.3  # two signals, at most
 
 
 def endure(moments, chance, folder):
-    """Ask at so many moments; the exit codes, and the seconds until each exit.
+    """Ask at so many moments; places and exit codes, and the seconds until each exit.
 
     Raises:
         AssertionError: where a process leaves otherwise, or a run differs.
     """
     reference, seconds = starts.uninterrupted(folder)
-    codes, lasted = collections.Counter(), []
+    asked, lasted = collections.Counter(), []
     for number, kind in enumerate(itertools.cycle(KINDS), 1):
         directory, code = folder / f"run-{number}", None
         most = min(moments, len(lasted) + MOST)
@@ -65,16 +70,16 @@ def endure(moments, chance, folder):
             code, out = starts.ended(process)
             allowed = {0, 75} | ({130} if twice else set())
             assert code in allowed or not heard, f"exit code {code} ({kind})\n{out}"
-            codes[code if heard else "unheard"] += 1
+            asked[f"{place(out)} {code if heard else 'unheard'}"] += 1
             lasted.append(time.monotonic() - began)
             check_readable(directory, reference)
         if code != 0:
             code, out = starts.ended(kind.start(directory))
             assert code == 0, f"exit code {code}\n{out}"
         assert_equal(tuner.open_run(directory), reference)
-        print(f"run {number} ({kind}): complete and equal; {codes}", flush=True)
+        print(f"run {number} ({kind}): complete and equal; {dict(asked)}", flush=True)
         if len(lasted) >= moments:
-            return codes, lasted
+            return asked, lasted
     raise AssertionError("a cycle has no end")
 
 
@@ -84,6 +89,14 @@ def ask(process, chance, *, twice):
     if twice:
         time.sleep(chance.uniform(0, BETWEEN_SECONDS))
         process.send_signal(chance.choice(SIGNALS))
+
+
+def place(out):
+    """How far a process had come, by what it has printed."""
+    said = [
+        name for line in out.splitlines() for t, name in PLACES.items() if t in line
+    ]
+    return said[-1] if said else "beginning"
 
 
 def listens(process):
@@ -102,10 +115,10 @@ def main():
     chosen = parser.parse_args()
     chance, began = starts.chance(chosen.seed), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        codes, lasted = endure(chosen.moments, chance, Path(folder))
+        asked, lasted = endure(chosen.moments, chance, Path(folder))
     lasted.sort()
     print(
-        f"{chosen.moments} moments, exit codes {dict(codes)}, all runs equal to the "
+        f"{chosen.moments} moments, exit codes {dict(asked)}, all runs equal to the "
         f"uninterrupted one; left after {lasted[len(lasted) // 2]:.2f} s in the "
         f"median, {lasted[-1]:.2f} s at most; {time.monotonic() - began:.0f} s"
     )

@@ -41,43 +41,26 @@ def test_snapshots_are_the_states_that_lanes_would_carry(in_lanes, in_snapshots)
 
 
 @pytest.mark.slow
-def test_killed_twice_it_ends_as_with_lanes_that_were_never_killed(in_lanes, tmp_path):
-    directory = tmp_path / "killed"
-    for segments, expected in [(9, -9), (8, -9), (0, 0)]:
-        command = [HERE / "resuming.py", directory, str(segments), "snapshot"]
-        process = subprocess.run([sys.executable, *command], check=False)
-        assert process.returncode == expected
-    assert_equal(tuner.open_run(directory), in_lanes)
-
-
-def test_stopped_it_goes_on_as_if_never_stopped(in_lanes, tmp_path):
-    """The second session is not told where best states are."""
-    run = tuner.run(
-        small.study(),
-        tmp_path / "run",
-        layout="2x1x2",
-        best_state="snapshot",
-        display=StopAfter(9),
-    )
-    assert set(run.trials["status"]) & {"running", "waiting"}
-    assert_equal(tuner.run(small.study(), run.directory), in_lanes)
-
-
-@pytest.mark.parametrize("segments", [7, 16])
-def test_after_an_error_it_goes_on_from_its_last_commit(
-    in_lanes, tmp_path, monkeypatch, segments
+def test_interrupted_by_whatever_it_ends_as_with_lanes_that_never_were(
+    in_lanes, tmp_path, monkeypatch
 ):
-    turns = itertools.count()
+    """Killed, raised in, killed and stopped; only the first is told where they are."""
+    directory, turns = tmp_path / "run", itertools.count()
     monkeypatch.setattr(Cadence, "due", lambda self: next(turns) % 2 == 1)
+    _kill(directory, 9)
     with pytest.raises(RuntimeError, match="from outside"):
-        tuner.run(
-            small.study(),
-            tmp_path / "run",
-            layout="2x1x2",
-            best_state="snapshot",
-            display=RaiseAfter(segments),
-        )
-    assert_equal(tuner.run(small.study(), tmp_path / "run"), in_lanes)
+        tuner.run(small.study(), directory, display=RaiseAfter(7))
+    _kill(directory, 6)
+    run = tuner.run(small.study(), directory, display=StopAfter(5))
+    assert set(run.trials["status"]) & {"running", "waiting"}
+    assert_equal(tuner.run(small.study(), directory), in_lanes)
+
+
+def _kill(directory, segments):
+    """Let a process go on for so many segments."""
+    command = [HERE / "resuming.py", directory, str(segments), "snapshot"]
+    process = subprocess.run([sys.executable, *command], check=False)
+    assert process.returncode == -9
 
 
 def test_of_trials_that_broke_the_best_before_is_kept(tmp_path):
