@@ -16,7 +16,12 @@ import sys
 from tuner.rounds.exits import Exit
 from tuner.rounds.stopping import SIGNALS, Watch
 
-GOES_ON = ("run", "promote", "steps")  # the same command goes on with what it began
+GOES_ON = (
+    "run",
+    "promote",
+    "steps",
+    "repair",
+)  # the same command goes on with what it began
 
 
 @dataclasses.dataclass

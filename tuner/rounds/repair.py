@@ -18,6 +18,7 @@ from tuner.rounds.promotion import BEGINNINGS
 from tuner.rounds.recovery import anew
 from tuner.rounds.runner import run
 from tuner.rounds.start import Choice, start
+from tuner.rounds.stopping import stop_before_the_start
 from tuner.runs import Run
 from tuner.store import verdict
 from tuner.store.audit import VERDICT, Audit, check_files
@@ -31,6 +32,7 @@ from tuner.study.study import Study
 NOTE = "trained again: its records were damaged"
 
 
+@stop_before_the_start()
 def repair(
     study: Study,
     directory: str | Path,
