@@ -9,6 +9,7 @@ import random
 import re
 import shutil
 import sqlite3
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -197,8 +198,9 @@ def without_verdict(right):
 
 def _page(run):
     """The page, of which nothing but its drawing could differ."""
-    page = tuner.write_report(run, run.directory.parent / "page.html")
-    return "<html" in page.read_text()
+    with tempfile.TemporaryDirectory() as folder:
+        page = tuner.write_report(run, Path(folder) / "page.html")
+        return "<html" in page.read_text()
 
 
 def _state(run, trial, what):

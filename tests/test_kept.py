@@ -20,7 +20,8 @@ def run():
 def test_it_is_small_and_sound():
     files = [path for path in KEPT.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 200_000
-    assert tuner.check_files(KEPT).is_sound
+    audit = tuner.check_files(KEPT)
+    assert (audit.is_sound, audit.unnamed) == (True, ())
 
 
 def test_its_trials(run):

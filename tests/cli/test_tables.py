@@ -17,6 +17,7 @@ from tuner.cli.tables import (
     varied,
     worse_children,
 )
+from tuner.store import sealed
 
 
 @pytest.fixture
@@ -117,9 +118,13 @@ def test_a_damaged_run_hides_no_other(finished, printed, tmp_path):
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "study.json").write_text("{")
-    lines = printed(print_runs, [tuner.Run(damaged), finished])
+    older = tmp_path / "older"
+    (older / "tmp").mkdir(parents=True)
+    sealed.write(older, "study.json", {"study": {}})  # from before it said its format
+    lines = printed(print_runs, [tuner.Run(damaged), tuner.Run(older), finished])
     assert lines[2].split() == [str(damaged), "damaged"]
-    assert lines[3].split()[1:4] == ["small", "16", "complete"]
+    assert lines[3].split() == [str(older), "of", "another", "format"]
+    assert lines[4].split()[1:4] == ["small", "16", "complete"]
 
 
 def test_a_name_is_no_markup(finished, printed, monkeypatch):

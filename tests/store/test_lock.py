@@ -82,11 +82,20 @@ def test_a_second_holder_is_told_of_the_first(tmp_path, start):
     assert str(caught.value).endswith("; wait until it ends, or stop it")
 
 
-def test_a_holder_that_has_not_signed_yet_is_an_unknown_one(tmp_path):
+@pytest.mark.parametrize("text", ["", "{", "7", "[]", "null"])
+def test_a_holder_that_has_not_signed_yet_is_an_unknown_one(tmp_path, text):
+    """Nor has one whose signature is damaged."""
     with lock.hold(tmp_path):
-        os.truncate(tmp_path / "lock", 0)
+        (tmp_path / "lock").write_text(text)
         with pytest.raises(lock.LockedError, match="on an unknown host since just now"):
             lock.hold(tmp_path).__enter__()
+
+
+def test_a_folder_in_place_of_the_lock_is_named(tmp_path):
+    (tmp_path / "lock").mkdir()
+    message = "lock` must be a file, but is a folder; remove it"
+    with pytest.raises(IsADirectoryError, match=message):
+        lock.hold(tmp_path).__enter__()
 
 
 def test_a_refused_holder_leaves_the_lock_to_the_first(tmp_path):

@@ -18,6 +18,7 @@ from tuner.rounds.wording import count, number
 from tuner.runs import Run, open_run
 from tuner.store.definition import NAME
 from tuner.store.durable import DamagedError
+from tuner.store.format import FormatError
 
 SHOWN = 10  # best trials
 PIPED_WIDTH = 240  # characters, where nothing is a screen
@@ -133,8 +134,9 @@ def _described(run: Run) -> tuple[Any, ...]:
     directory = str(run.directory)
     try:
         study, ranked = run.definition["study"], run.ranked
-    except DamagedError:
-        return directory, "", None, "damaged", "", ""
+    except (DamagedError, FormatError) as error:
+        what = "damaged" if isinstance(error, DamagedError) else "of another format"
+        return directory, "", None, what, "", ""
     best = ""
     if ranked.height:
         objective = ranked.row(0, named=True)["best_objective"]

@@ -87,7 +87,7 @@ def check_files(directory: str | Path) -> Audit:
 
     Raises:
         FileNotFoundError: where there is no run.
-        ValueError: for a run of another format.
+        FormatError: for a run of another format.
         OSError: where a file cannot be read now.
     """
     directory = Path(directory)

@@ -27,7 +27,7 @@ def read(directory: Path) -> Ledger | None:
 
     Raises:
         DamagedError: it is not as it was written.
-        ValueError: it is of another format.
+        FormatError: it is of another format.
         OSError: it cannot be read now.
     """
     path = directory / NAME

@@ -20,7 +20,7 @@ def read(directory: Path) -> dict[str, Any]:
 
     Raises:
         DamagedError: it is not the one written.
-        ValueError: it is of another format.
+        FormatError: it is of another format.
     """
     definition = sealed.read(directory, NAME, "the study's definition")
     check_format(directory / NAME, definition.pop("format", None))

@@ -12,8 +12,12 @@ from typing import Any
 FORMAT = 3
 
 
+class FormatError(ValueError):
+    """A run of another format, which this version cannot read."""
+
+
 def check_format(path: Path, found: Any) -> None:
-    """Raises ValueError, with what to do, unless the format is the one known here.
+    """Raises FormatError, with what to do, unless the format is the one known here.
 
     Args:
         path: of the file that says so.
@@ -24,7 +28,7 @@ def check_format(path: Path, found: Any) -> None:
     newer = isinstance(found, int) and found > FORMAT
     remedy = "a newer version of" if newer else "the version that wrote it of"
     said = "none" if found is None else found
-    raise ValueError(
+    raise FormatError(
         f"the format of a run must be {FORMAT} to be read here, but `{path}` says "
         f"{said}; read it, or go on with it, with {remedy} jax-tuner"
     )

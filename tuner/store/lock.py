@@ -125,9 +125,10 @@ def _sign(descriptor: int) -> None:
 def _holder(descriptor: int) -> dict[str, Any]:
     unknown = {"host": "an unknown host", "pid": "(unknown)", "start": "just now"}
     try:
-        return unknown | json.loads(os.pread(descriptor, 4096, 0))
+        signed = json.loads(os.pread(descriptor, 4096, 0))
     except ValueError:  # it has the lock, but has not signed yet
         return unknown
+    return unknown | signed if isinstance(signed, dict) else unknown
 
 
 _held: set[int] = set()
