@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import small
+from jax.extend.core import Primitive
 
 import tuner
 from tuner.lanes import convolutions, lowering, products
@@ -163,6 +164,22 @@ def test_what_programs_do_not_differ_in_is_traced_once():
     for name in ("init", "optimizer", STATE):
         assert len(set(found[name].values())) == 1
     assert len(set(found["loss"].values())) == 2
+
+
+def test_a_kernel_that_is_none_of_a_cpu_is_known_by_its_jaxpr():
+    kernel = Primitive("kernel")
+    kernel.def_abstract_eval(lambda x, **_: x)
+
+    def with_kernel(power):
+        def evaluate(key, hyperparams, params, batch):
+            metrics = small.evaluate(key, hyperparams, params, batch)
+            return {**metrics, "more": kernel.bind(metrics["loss"], power=power)}
+
+        return evaluate
+
+    one = of(evaluate=with_kernel(1))
+    assert of(evaluate=with_kernel(1)) == one
+    assert differing(one, of(evaluate=with_kernel(2))) == ["evaluate"]
 
 
 class Counting(tuner.Task):

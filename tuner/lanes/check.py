@@ -126,8 +126,12 @@ def _trace(group: Group) -> Signature:
 
 
 def _fingerprint(text: str) -> str:
-    """A hash of a program's text without the addresses of functions in it."""
-    return hashlib.sha256(re.sub(r"0x[0-9a-f]+", "", text).encode()).hexdigest()
+    return hashlib.sha256(without_addresses(text).encode()).hexdigest()
+
+
+def without_addresses(text: str) -> str:
+    """A program's text, in which functions of Python are named by their addresses."""
+    return re.sub(r"0x[0-9a-f]+", "", text)
 
 
 def _parted_step(group, data, key, lane, state, item):

@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from tuner.lanes.check import without_addresses
 from tuner.lanes.lowering import as_jax_does
 from tuner.lanes.state import KEYS
 from tuner.lanes.trial import Group
@@ -89,12 +90,10 @@ class _Tracer:
         names = () if name == "init" else self._group.scheduled[1:]
         rates = {name: jax.ShapeDtypeStruct((), np.float32) for name in names}
         traced = jax.jit(alone).trace(self._traced, rates, *types)
-        with as_jax_does():
-            lowered = traced.lower(lowering_platforms=("cpu",))
         read = {name for hyperparams in watched for name in hyperparams._read}
         return _Seen(
             {n: repr(value) for n, value in static.items() if n.split(".")[0] in read},
-            _hash("\n".join(_texts(lowered.compiler_ir()))),
+            _hash(_text(traced)),
             types_of(traced.out_info),
         )
 
@@ -131,6 +130,20 @@ def _inputs(group: Group) -> tuple:
         lambda a: jax.ShapeDtypeStruct((size, *a.shape[1:]), a.dtype), train.tree
     )
     return batch, rate
+
+
+def _text(traced: Any) -> str:
+    """What a traced function computes.
+
+    A kernel that is written for a GPU cannot be lowered for a CPU, and says so in many
+    ways. The function is then known by its jaxpr, which may differ more often.
+    """
+    try:
+        with as_jax_does():
+            module = traced.lower(lowering_platforms=("cpu",)).compiler_ir()
+    except Exception:
+        return without_addresses(f"{traced.jaxpr}")
+    return "\n".join(_texts(module))
 
 
 def _texts(module: Any) -> Iterator[str]:
