@@ -16,12 +16,8 @@ import sys
 from tuner.rounds.exits import Exit
 from tuner.rounds.stopping import SIGNALS, Watch
 
-GOES_ON = (
-    "run",
-    "promote",
-    "steps",
-    "repair",
-)  # the same command goes on with what it began
+# Commands that go on with what they began when they are typed again.
+GOES_ON = ("run", "promote", "steps", "repair")
 
 
 @dataclasses.dataclass
