@@ -137,7 +137,7 @@ def without_locks(tmp_path, monkeypatch):
 
 
 def test_a_file_system_without_locks_is_refused(tmp_path, without_locks):
-    message = "must be on a file system with locks.*; put the run on a local disk"
+    message = "must be on a file system with locks.*lock=False, or --no-lock"
     with pytest.raises(OSError, match=message), lock.hold(tmp_path):
         pass
 
@@ -145,3 +145,37 @@ def test_a_file_system_without_locks_is_refused(tmp_path, without_locks):
 @pytest.mark.usefixtures("without_locks")
 def test_nothing_is_held_where_nothing_can_be(tmp_path):
     assert not lock.is_held(tmp_path)
+
+
+def test_without_a_lock_a_run_can_be_written_where_there_are_none(
+    tmp_path, without_locks
+):
+    with lock.hold(tmp_path, locked=False) as is_ours:
+        assert is_ours()
+        assert not lock.is_locked(tmp_path)
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(lock, "_acquire", lambda *_: None)
+    with lock.hold(tmp_path):
+        assert lock.is_locked(tmp_path)
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "1", '{"locked": null}', "\udcff"])
+def test_who_signs_nonsense_is_an_unknown_holder_with_a_lock(tmp_path, text):
+    with lock.hold(tmp_path):
+        (tmp_path / "lock").write_text(text, errors="surrogateescape")
+        assert lock.is_locked(tmp_path)
+        with pytest.raises(lock.LockedError, match="an unknown host"):
+            lock.hold(tmp_path).__enter__()
+
+
+def test_a_holder_knows_when_another_lies_in_its_place(tmp_path):
+    directory = tmp_path / "run"
+    directory.mkdir()
+    with lock.hold(directory) as is_ours:
+        assert is_ours()
+        directory.rename(tmp_path / "elsewhere")
+        assert not is_ours()
+        directory.mkdir()
+        (directory / "lock").touch()
+        assert not is_ours()

@@ -126,10 +126,10 @@ class Watch:
         return wrapped
 
     @contextmanager
-    def writing(self, directory: Path):
+    def writing(self, directory: Path, **options):
         """In place of that of `database`: it may make a ledger."""
         self._look()
-        with WRITING(directory) as connection:
+        with WRITING(directory, **options) as connection:
             self._flush_ledger(connection)
             connection.execute("pragma synchronous = off")  # the true disk's time
             yield connection

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tuner.store import durable
+from tuner.store import durable, lock
 from tuner.store.durable import DamagedError
 from tuner.store.lock import LockedError
 from tuner.store.reader import read_definition, read_ledger, read_state, read_table
@@ -305,3 +305,12 @@ def test_what_is_known_to_be_damaged_is_forgotten_with_whose_it_was(
     assert read_table(tmp_path, "train").equals(frame([1], range(1, 3)))
     assert read_table(tmp_path, "valid").height == 0
     assert snapshots(tmp_path) == ["000001-0"]
+
+
+def test_who_has_just_begun_a_run_is_no_stranger_to_the_second_writer(tmp_path):
+    """It holds the lock, and may have made its ledger a moment later."""
+    with lock.hold(tmp_path):
+        (tmp_path / "tmp").mkdir()
+        (tmp_path / "tmp" / "study.json").touch()
+        with pytest.raises(LockedError):
+            Writer(tmp_path)

@@ -21,6 +21,13 @@ Values = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option(metavar="N", help="Instead of the study's.")]
+NoLock = Annotated[
+    bool,
+    typer.Option(
+        "--no-lock",
+        help="For a file system without locks; see yourself that nobody else writes.",
+    ),
+]
 LayoutText = Annotated[
     str | None,
     typer.Option(metavar="2x8x4", help="Devices x chunks x width of every program."),

@@ -10,7 +10,14 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import tuner
-from tuner.cli.arguments import LayoutText, RunDirectory, Seed, StudyFile, Values
+from tuner.cli.arguments import (
+    LayoutText,
+    NoLock,
+    RunDirectory,
+    Seed,
+    StudyFile,
+    Values,
+)
 from tuner.cli.leaving import how_to_go_on
 from tuner.cli.saying import say
 from tuner.rounds.exits import Exit
@@ -82,6 +89,7 @@ def run(
             help="Where the code is not the run's: go on, and keep a record of that.",
         ),
     ] = False,
+    no_lock: NoLock = False,
 ) -> None:
     """Run a study; what was interrupted goes on by the same command."""
     limit = None if budget is None else tuner.Budget.parse(budget)
@@ -107,6 +115,7 @@ def run(
         restart=restart,
         fork=fork,
         accept_change=accept_change,
+        lock=not no_lock,
     )
     if done.status != "complete":
         if limit is not None and limit.is_used_up(done.figures):
@@ -147,6 +156,7 @@ def promote(
         str | None,
         typer.Option(metavar="FILE", help="The study; found in studies/ if not given."),
     ] = None,
+    no_lock: NoLock = False,
 ) -> None:
     """Add a round to a run: its best trials, trained longer."""
     from tuner.cli.promoting import extensions_of, file_of, numbers_of
@@ -162,6 +172,7 @@ def promote(
         across=across,
         control=control,
         seeds=seeds,
+        lock=not no_lock,
     )
     if done.status != "complete":
         _leave(directory)
@@ -281,6 +292,7 @@ def steps(
     memory: Annotated[
         str | None, typer.Option(metavar="4GB", help="Most that a device may hold.")
     ] = None,
+    no_lock: NoLock = False,
 ) -> None:
     """Find out in how many steps the training set can be fitted, if it can."""
     chosen = _load(study, seed=seed, values=values or ())
@@ -300,6 +312,7 @@ def steps(
         evaluations=evaluations,
         layout=layout,
         memory=memory,
+        lock=not no_lock,
     )
     if found.verdict == "unfinished":
         _leave(directory)

@@ -29,6 +29,7 @@ def promote(
     memory: str | int | None = None,
     budget: Budget | None = None,
     display: Display | None = None,
+    lock: bool = True,
 ) -> Run:
     """Add a round to a run: its best trials, trained longer, or once more.
 
@@ -49,6 +50,7 @@ def promote(
         memory: as in `run`.
         budget: as in `run`.
         display: as in `run`.
+        lock: as in `run`.
 
     Raises:
         ValueError: where the definition is missing, or the round cannot be.
@@ -84,4 +86,5 @@ def promote(
         memory=memory,
         budget=budget,
         display=display,
+        lock=lock,
     )

@@ -1,6 +1,7 @@
 """`run`: a study and a directory in, a run out."""
 
 import functools
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -90,7 +91,7 @@ def run(
     choice = Choice(restart=restart, fork=copy, accept_change=accept_change, lock=lock)
     place, choice = settled(Path(directory), choice)
     check_definition(place)
-    known = read_definition(place) if (place / NAME).exists() else {}
+    known = _defined(place)
     plan = preflight(study, chosen(best_state, known, place))
     begun = start(plan, place, known, choice)
     directory, before, said = begun.directory, begun.before, begun.said
@@ -105,6 +106,7 @@ def run(
         closing(display or make_display(study, stop)) as display,
         pausing(writer, display, stop),
     ):
+        _check_unchanged(directory, before)
         layouts.decided = functools.partial(_define, writer, said, layouts, events)
         if before:  # what was accepted is refused before it is on record
             writer.fix_schemas(*plan.schemas)
@@ -129,6 +131,20 @@ def run(
         finally:
             session.profile.close()
     return Run(directory, study=study)
+
+
+def _defined(directory: Path) -> Mapping[str, Any]:
+    """What the directory says of the study, if anything."""
+    return read_definition(directory) if (directory / NAME).exists() else {}
+
+
+def _check_unchanged(directory: Path, before: Mapping[str, Any]) -> None:
+    """Refuse to go on from what was read before this process had the lock."""
+    if _defined(directory) != json.loads(json.dumps(before)):
+        raise OSError(
+            f"a run must be as it was when this process began, but for `{directory}` "
+            "another process has begun or run it meanwhile; type the same command again"
+        )
 
 
 def _profile_folder(directory: Path, profile: bool | str | Path) -> Path | None:

@@ -48,6 +48,7 @@ def find_steps(
     evaluations: int = 50,
     layout: LayoutLike | None = None,
     memory: str | int | None = None,
+    lock: bool = True,
 ) -> StepsToFit:
     """Find out whether the training set can be fitted, and in how many steps.
 
@@ -76,6 +77,7 @@ def find_steps(
         evaluations: of a trial of the grid, until the search's steps.
         layout: as in `run`.
         memory: as in `run`.
+        lock: as in `run`.
 
     Raises:
         ValueError, TypeError: before anything compiles, for what can never run.
@@ -105,7 +107,7 @@ def find_steps(
             tuple(rate_names(plain.space, rate)),
             tuple(off),
         ),
-        options={"layout": layout, "memory": memory},
+        options={"layout": layout, "memory": memory, "lock": lock},
     )
     found = dataclasses.replace(
         procedure.find(),

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tuner.store import rows
+from tuner.store import lock, rows, unlocked
 from tuner.store.durable import DamagedError, check_inside
 from tuner.store.format import FORMAT, check_format
 from tuner.store.ledger import FileRow, Ledger, Place, Share, TrialRow
@@ -47,9 +47,10 @@ def read(directory: Path) -> Ledger | None:
 
 
 @contextmanager
-def writing(directory: Path) -> Iterator[sqlite3.Connection]:
+def writing(directory: Path, *, locked: bool = True) -> Iterator[sqlite3.Connection]:
     """Opens the ledger for the one writer; makes it where there is none."""
-    with _connect(directory / NAME, mode="rwc") as connection:
+    mode = "rwc" if locked else "rwc&nolock=1"
+    with _connect(directory / NAME, mode) as connection:
         connection.execute("pragma journal_mode = delete")
         # FULL would not flush the folder after a commit: a power cut could undo it.
         connection.execute("pragma synchronous = extra")
@@ -276,15 +277,18 @@ def _shared_values(connection: sqlite3.Connection, share: Share) -> tuple:
 
 
 def _fetch(path: Path) -> dict[str, list[tuple]]:
+    if not lock.is_locked(path.parent):
+        with unlocked.copied(path) as copy:
+            return _select(path, copy, mode="rw&nolock=1")
     try:
-        return _select(path, mode="ro")
+        return _select(path, path, mode="ro")
     except sqlite3.OperationalError:
         # A killed writer may have left a journal, and to roll it back is to write.
-        return _select(path, mode="rw")
+        return _select(path, path, mode="rw")
 
 
-def _select(path: Path, mode: str) -> dict[str, list[tuple]]:
-    with _connect(path, mode) as connection:
+def _select(path: Path, lying_at: Path, mode: str) -> dict[str, list[tuple]]:
+    with _connect(lying_at, mode) as connection:
         connection.execute("begin")  # all tables as they are at one moment
         if not _tables(connection):
             return {}

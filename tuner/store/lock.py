@@ -57,7 +57,7 @@ def hold(directory: Path, *, locked: bool = True) -> Iterator[Callable[[], bool]
     try:
         if locked:
             _acquire(descriptor, directory)
-        _sign(descriptor)
+        _sign(descriptor, locked)
         yield lambda: _is_at(directory / _NAME, descriptor)
     finally:
         if descriptor in _held:
@@ -84,6 +84,15 @@ def is_held(directory: Path) -> bool:
     return False
 
 
+def is_locked(directory: Path) -> bool:
+    """Whether the last writer of a run took locks; if not, readers can rely on none."""
+    try:
+        holder = json.loads((directory / _NAME).read_bytes())
+    except (OSError, ValueError):
+        return True
+    return not (isinstance(holder, dict) and holder.get("locked") is False)
+
+
 def _acquire(descriptor: int, directory: Path) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
@@ -96,7 +105,6 @@ def _acquire(descriptor: int, directory: Path) -> None:
         except OSError as error:
             if error.errno in _UNSUPPORTED:
                 raise OSError(
-                    error.errno,
                     f"`{directory}` must be on a file system with locks, but this one"
                     " has none; put the run on a local disk, or make sure yourself that"
                     " nobody else writes it, with lock=False, or --no-lock",
@@ -114,9 +122,10 @@ def _is_at(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _sign(descriptor: int) -> None:
+def _sign(descriptor: int, locked: bool) -> None:
     start = datetime.now().astimezone().isoformat(timespec="seconds")
     holder = {"host": socket.gethostname(), "pid": os.getpid(), "start": start}
+    holder |= {} if locked else {"locked": False}
     with contextlib.suppress(OSError):  # a full disk; nothing depends on it
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(holder).encode(), 0)

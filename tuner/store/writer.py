@@ -103,7 +103,8 @@ class Writer:
             self._open(locked)
 
     def _open(self, locked: bool) -> None:
-        if not (self._directory / database.NAME).exists():
+        begun = (self._directory / database.NAME).exists()
+        if not begun and not lock.is_held(self._directory):
             lost.refuse_strangers(self._directory, _FOLDERS)
         durable.make_folders(self._directory, _FOLDERS)
         with ExitStack() as resources:
@@ -115,7 +116,7 @@ class Writer:
                 lost.refuse_strangers(self._directory, _FOLDERS)
             files = ledger.files if ledger else {}
             self._columns = tables.fixed_columns(self._directory, self._sound(files))
-            writing = database.writing(self._directory)
+            writing = database.writing(self._directory, locked=locked)
             self._connection = resources.enter_context(writing)
             self._sweep()
             self._resources = resources.pop_all()
