@@ -121,9 +121,10 @@ class Watching(Silent):
 
 def test_no_more_lies_on_the_disk_than_was_said(tmp_path, monkeypatch):
     monkeypatch.setattr("tuner.rounds.cadence.Cadence.due", lambda self: True)
+    monkeypatch.setattr("tuner.rounds.disk.MOST_KEPT_BYTES", 0)  # commits are frequent
     changes = {
         "snapshots": tuner.Keep(best=1, branch=1),
-        "rounds": [tuner.Round(trials=48, max_train_steps=20)],
+        "rounds": [tuner.Round(trials=96, max_train_steps=20)],
     }
     watching = Watching(tmp_path)
     done = run(tmp_path, changes=changes, display=watching)
@@ -131,7 +132,7 @@ def test_no_more_lies_on_the_disk_than_was_said(tmp_path, monkeypatch):
     each = max(signature.lane_bytes for signature in plan.groups.values())
     most = most_bytes(plan, lanes=2 * 4) / each  # two programs of four lanes
     free = most_bytes(preflight(study(**changes | {"snapshots": tuner.Keep()})), 8)
-    assert max(watching.rows) <= most < free / each
+    assert max(watching.rows) <= most < free / each / 2
     assert len(kept(done)) == 2
 
 

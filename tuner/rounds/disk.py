@@ -1,14 +1,15 @@
 """What the states of a study take on the disk, at most, known before it runs.
 
-Of every trial there are two: at its end, the best with it, and at its branch step. What
-counts is at most doubled by the dead that lie beside the living, and what trains lies
-there twice while a commit replaces it. All trials are taken to be as large as the
-largest.
+Of every trial there are two: at its end, the best with it, and at its branch step.
+Where not all are kept, as many dead may lie beside the living, and while a commit moves
+the living, they lie there twice. What trains lies there twice while a commit replaces
+it. All trials are taken to be as large as the largest.
 """
 
 import math
 from collections.abc import Iterator
 
+from tuner.rounds.committer import MOST_KEPT_BYTES
 from tuner.rounds.keeping import patience
 from tuner.rounds.preflight import Plan
 from tuner.study.keep import EVERYTHING
@@ -23,19 +24,19 @@ def most_bytes(plan: Plan, lanes: int) -> int:
     """
     keep, sizes = plan.study.snapshots, list(_sizes(plan))
     each = max(signature.lane_bytes for signature in plan.groups.values())
-    training = 2 * lanes
-    everything = 2 * sum(sizes)
+    training = 2 * lanes * each
+    everything = 2 * sum(sizes) * each
     if keep == EVERYTHING:
-        return (everything + training) * each
+        return everything + training
     kept = sum(
-        min(size, most) if most is not None else size
+        size if most is None else min(size, most)
         for size in sizes
         for most in (keep.best, keep.branch)
     )
     needed = 2 * max(_needed(plan, sizes), default=0)
-    meanwhile = 2 * (patience(keep) + lanes)  # has ended since it was looked at
-    living = min(everything, kept + needed + meanwhile)
-    return (2 * living + training) * each
+    brought = MOST_KEPT_BYTES + 2 * lanes * each  # by a commit, before it is looked at
+    living = (kept + needed + 2 * patience(keep)) * each + brought
+    return training + min(everything + living, 3 * living + brought)
 
 
 def _sizes(plan: Plan) -> Iterator[int]:
