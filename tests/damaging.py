@@ -115,6 +115,8 @@ def damage(seed, run, *, source=KEPT):
     for _ in range(chance.choice([1, 1, 1, 2, 3])):
         path = _choose(run, chance)
         way = chance.choice(WAYS)
+        if path == LEDGER and chance.random() < 0.5:
+            way = flip  # which SQLite hardly notices
         if (run / path).stat().st_size or way in (remove, double):
             done.append(f"{way.__name__} {path}")
             way(run, path, chance)
@@ -122,14 +124,15 @@ def damage(seed, run, *, source=KEPT):
 
 
 def _choose(run, chance):
-    """Every kind of file as often as every other."""
+    """Every kind of file as often as every other, the ledger more often."""
     kinds = {}
     for path in _files(run):
         folder, _, name = path.rpartition("/")
         is_hashed = folder.endswith("/d")  # of Orbax, named by chance
         kind = "d" if is_hashed else folder if "metrics" in folder else name
         kinds.setdefault(kind, []).append(path)
-    return chance.choice(kinds[chance.choice(sorted(kinds))])
+    likely = [LEDGER, LEDGER] if LEDGER in kinds else []  # most of it is empty pages
+    return chance.choice(kinds[chance.choice([*sorted(kinds), *likely])])
 
 
 def _files(run):

@@ -86,6 +86,14 @@ def test_without_what_says_which_records_there_are_a_run_is_beyond_repair(run, n
     assert (audit.ledger is None) == (name == "trials.sqlite")
 
 
+def test_without_both_of_them_what_is_left_is_still_a_damaged_run(run):
+    (run / "study.json").unlink()
+    (run / "trials.sqlite").unlink()
+    audit = tuner.check_files(run)
+    assert [d.path for d in audit.damaged] == ["study.json", "trials.sqlite"]
+    assert audit.is_beyond_repair
+
+
 def test_a_damaged_verdict_is_named_and_the_run_is_not_beyond_repair(run, flip):
     flip(run / "steps/verdict.json", 800)
     audit = tuner.check_files(run)

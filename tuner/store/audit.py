@@ -91,8 +91,8 @@ def check_files(directory: str | Path) -> Audit:
         OSError: where a file cannot be read now.
     """
     directory = Path(directory)
-    if not (directory / LEDGER).exists() and not (directory / DEFINITION).exists():
-        lost.check_definition(directory)
+    heads = (directory / name for name in (LEDGER, DEFINITION))
+    if not any(head.exists() for head in heads) and not lost.is_left(directory):
         raise FileNotFoundError(
             f"{directory} holds no run (there is no {DEFINITION}): pass the directory "
             "given to `tuner run --dir`"

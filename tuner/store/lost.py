@@ -13,6 +13,11 @@ from tuner.store.durable import DamagedError
 FOLDERS = (*map(tables.folder, tables.NAMES), snapshots.FOLDER)
 
 
+def is_left(directory: Path) -> bool:
+    """Whether there are parts or snapshots, of whoever."""
+    return any(_kept(directory))
+
+
 def check_ledger(directory: Path) -> None:
     """Raises DamagedError where only a run with a ledger leaves what there is.
 
@@ -28,7 +33,7 @@ def check_ledger(directory: Path) -> None:
 
 def check_definition(directory: Path) -> None:
     """Raises DamagedError where a run has recorded something, but has no definition."""
-    if not (directory / definition.NAME).exists() and any(_kept(directory)):
+    if not (directory / definition.NAME).exists() and is_left(directory):
         path = directory / definition.NAME
         raise DamagedError(path, "is missing", "the study's definition")
 
@@ -53,7 +58,7 @@ def refuse_strangers(directory: Path, folders: Iterable[str]) -> None:
 
 
 def _kept(directory: Path) -> Iterator[str]:
-    """Parts and snapshots, of whoever."""
+    """The paths of parts and snapshots."""
     for folder in FOLDERS:
         for path in (directory / folder).glob("*"):
             yield f"{folder}/{path.name}"
