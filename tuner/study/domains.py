@@ -58,6 +58,9 @@ class Domain(abc.ABC):
         _check_known("role", self.role, ROLES)
         if self.kind is not None:
             _check_known("kind", self.kind, KINDS)
+        for name in ("static", "log"):
+            if not isinstance(value := getattr(self, name, False), bool):
+                raise TypeError(f"`{name}` must be True or False, but got {value!r}")
         if self.hard is not None:
             _check_known("hard limit", self.hard, LIMITS)
         if self.off is not None:

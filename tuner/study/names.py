@@ -21,6 +21,6 @@ def nearest_first(name: str, known: Iterable[str]) -> list[str]:
     """The known names, those most like `name` before the others."""
 
     def difference(other: str) -> float:
-        return 1 - difflib.SequenceMatcher(None, name, other).ratio()
+        return 1 - difflib.SequenceMatcher(None, str(name), other).ratio()
 
     return sorted(known, key=difference)

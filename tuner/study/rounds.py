@@ -271,6 +271,10 @@ def _held(name: str, domain: Domain | None, entry: Any) -> Any:
     )
 
 
+MOST_STEPS = 10**8  # a trial's rates are in memory, 400 MB of them
+MOST_TRIALS = 10**6  # of a round: all are planned before any trains
+
+
 def _check_counts(round_: Round) -> None:
     least = {"max_train_steps": 1, "trials": 0, "control": 0}
     least |= {"keep": 0} if isinstance(round_.keep, int) else {}
@@ -282,6 +286,12 @@ def _check_counts(round_: Round) -> None:
             raise ValueError(
                 f"`{name} >= {smallest}`, a whole number, must hold, "
                 f"but got {name}={value!r}"
+            )
+        most = MOST_STEPS if name in ("max_train_steps", "eval_every") else MOST_TRIALS
+        if value > most:
+            raise ValueError(
+                f"`{name} <= {most:,}` must hold, but got {name}={value:,}: use "
+                "several studies, or a task of which a step does more"
             )
 
 

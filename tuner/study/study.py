@@ -94,7 +94,7 @@ class Study:
         for name in ("eval_every", "seed", "production_steps"):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, whole(name, value))
-        if isinstance(self.objective, str):
+        if not isinstance(self.objective, Minimize | Maximize):
             object.__setattr__(self, "objective", Minimize(self.objective))
         _check_names(self)
         _check_numbers(self)
@@ -150,13 +150,15 @@ class Study:
 
 
 def _check_names(study: Study) -> None:
+    for field in ("name", "goal", "sampling"):
+        check_text(field, getattr(study, field))
+    check_text("objective", study.target.metric)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{,99}", study.name):
         raise ValueError(
             "a study's name is a folder's: up to 100 letters, digits, '_', '.' and "
             f"'-', a letter or digit first, but got {study.name!r}: say the rest in "
             "goal="
         )
-    check_text("goal", study.goal)
     if study.sampling not in METHODS:
         raise ValueError(unknown("sampling method", study.sampling, METHODS))
 

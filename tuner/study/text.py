@@ -37,11 +37,14 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def check_text(name: str, text: str) -> None:
-    """Refuse text that cannot be stored.
+    """Refuse what is no text, and text that cannot be stored.
 
     Raises:
+        TypeError: for what is no text.
         ValueError: for half a character of two, as wrong decoding leaves them.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"`{name}` must be text, but got {text!r}")
     try:
         text.encode()
     except UnicodeEncodeError as error:
