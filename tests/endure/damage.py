@@ -4,8 +4,8 @@
 
 Copies of a small run, each with one to three of its files damaged: bits flipped, blocks
 blanked, truncated, emptied, removed, doubled, swapped, moved behind a link, made a
-folder; two in five with a journal of the ledger left behind. All that reads a run is asked
-all there is, and a writer opens it, which may remove nothing that is sound.
+folder; two in five with a journal of the ledger left behind. All that reads a run is
+asked all there is, and a writer opens it, which may remove nothing that is sound.
 """
 
 import argparse
