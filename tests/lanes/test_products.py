@@ -50,7 +50,7 @@ def has_transposed_gradient(text):
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_a_large_gradient_is_not_transposed(by_jax, lanes):
     assert has_transposed_gradient(compiled_text(lanes))
-    lower_by(products.PRIMITIVE, products.lower)
+    lower_by(products)
     assert not has_transposed_gradient(compiled_text(lanes))
 
 
@@ -85,7 +85,7 @@ def test_the_numbers_are_those_of_jax(by_jax, left, right, numbers, exchanged):
         lax.dot_general, dimension_numbers=numbers, precision=precision
     )
     expected = jax.jit(lambda *a: product(*a))(*arrays)
-    lower_by(products.PRIMITIVE, products.lower)
+    lower_by(products)
     lowered = jax.jit(lambda *a: product(*a)).lower(*arrays)
     as_asked = "precision = [DEFAULT, HIGHEST]" in lowered.as_text()
     assert as_asked is not exchanged
