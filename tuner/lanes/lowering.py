@@ -17,10 +17,10 @@ import jax
 from jax.extend.core import Jaxpr, Primitive
 from jax.interpreters import mlir
 
-from tuner.lanes import convolutions, products
+from tuner.lanes import convolutions, pooling, products
 from tuner.lanes.jaxprs import Closed, inside
 
-RULES = (convolutions, products)
+RULES = (convolutions, pooling, products)
 
 
 def speed_up(program: Closed) -> str:
