@@ -108,10 +108,7 @@ def run(
     ):
         _check_unchanged(directory, before)
         layouts.decided = functools.partial(_define, writer, said, layouts, events)
-        if before:  # what was accepted is refused before it is on record
-            writer.fix_schemas(*plan.schemas)
-        layouts.decided()
-        writer.fix_schemas(*plan.schemas)
+        _begin(writer, plan, layouts, is_new=not before)
         for hint in (*begun.notes, *_hints(plan, directory, is_new=not before)):
             display.note(hint)
         session = Session(
@@ -145,6 +142,18 @@ def _check_unchanged(directory: Path, before: Mapping[str, Any]) -> None:
             f"a run must be as it was when this process began, but for `{directory}` "
             "another process has begun or run it meanwhile; type the same command again"
         )
+
+
+def _begin(writer: Writer, plan: Plan, layouts: Layouts, *, is_new: bool) -> None:
+    """Write the definition, and the columns that the tables have from now on.
+
+    A new run has its definition first; one that goes on, only once its columns are
+    known to be the same.
+    """
+    if not is_new:
+        writer.fix_schemas(*plan.schemas)
+    layouts.decided()
+    writer.fix_schemas(*plan.schemas)
 
 
 def _profile_folder(directory: Path, profile: bool | str | Path) -> Path | None:
