@@ -9,9 +9,9 @@ the report, of the command and of a script. Whoever was asked once must leave wi
 or 0 where it was complete; asked twice, with 130 too. What dies in another way, hangs,
 or dumps core fails the trial. A process that does not listen, since Python has not come
 to our first line, or a script is not in `tuner.run`, dies as the system has it: those
-are counted apart. So may a script that is asked twice, for it has its own handlers back
-once `tuner.run` has returned. A run that completes is compared with one that was never
-interrupted, bit for bit, and the next begins.
+are counted apart. So may a script that is asked twice, or abort, for it has its own
+handlers back once `tuner.run` has returned. A run that completes is compared with one
+that was never interrupted, bit for bit, and the next begins.
 """
 
 import argparse
@@ -93,8 +93,13 @@ def ask(process, chance, *, twice):
 
 
 def second(kind):
-    """How a process may end besides that was asked twice."""
-    return {130, -signal.SIGINT, -signal.SIGTERM} if kind.script else {130}
+    """How a process may end besides that was asked twice.
+
+    A script has left `tuner.run` by then, or not. If it has, Python may be waiting for
+    a compilation at its exit, and aborts where SIGINT ends that wait.
+    """
+    own = {-signal.SIGINT, -signal.SIGTERM, -signal.SIGABRT}
+    return {130} | (own if kind.script else set())
 
 
 def place(out):
