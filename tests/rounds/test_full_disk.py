@@ -19,6 +19,11 @@ from tuner.store.place import UnwritableError
 
 LAYOUT = "2x1x2"
 
+# Where one of Orbax's writes fails, others report to an event loop that is closed.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
 
 class Filling(Told):
     """Fills the disk after some calls; does something when the run says it has paused.
