@@ -9,7 +9,6 @@ disturbed, in its trials, tables, best steps and states, bit for bit, and the ne
 begins.
 """
 
-import argparse
 import collections
 import dataclasses
 import itertools
@@ -104,14 +103,11 @@ def endure(moments, chance, folder):
 
 def main():
     """Parse, endure, print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--moments", type=int, default=100)
-    parser.add_argument("--seed", type=int)
-    chosen = parser.parse_args()
-    chance, began = starts.chance(chosen.seed), time.monotonic()
+    moments, chance = starts.asked(__doc__, moments=100)
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TUNER_CACHE_DIR"] = f"{folder}/cache"
-        came = endure(chosen.moments, chance, Path(folder))
+        came = endure(moments, chance, Path(folder))
     print(
         f"{dict(came)}, each run equal to the undisturbed one; "
         f"{time.monotonic() - began:.0f} s"

@@ -10,7 +10,6 @@ or two, in where they keep best states, and in whether programs are found compil
 After every kill the run is read, and no row may be there that the end does not have.
 """
 
-import argparse
 import itertools
 import tempfile
 import time
@@ -82,15 +81,12 @@ def check_readable(directory, reference):
 
 def main():
     """Parse, endure, print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--moments", type=int, default=100)
-    parser.add_argument("--seed", type=int)
-    chosen = parser.parse_args()
-    chance, began = starts.chance(chosen.seed), time.monotonic()
+    moments, chance = starts.asked(__doc__, moments=100)
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        runs = endure(chosen.moments, chance, Path(folder))
+        runs = endure(moments, chance, Path(folder))
     print(
-        f"{chosen.moments} kills in {runs} runs, each equal to the uninterrupted one; "
+        f"{moments} kills in {runs} runs, each equal to the uninterrupted one; "
         f"{time.monotonic() - began:.0f} s"
     )
 

@@ -14,7 +14,6 @@ handlers back once `tuner.run` has returned. A run that completes is compared wi
 that was never interrupted, bit for bit, and the next begins.
 """
 
-import argparse
 import collections
 import itertools
 import signal
@@ -120,16 +119,13 @@ def listens(process):
 
 def main():
     """Parse, endure, print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--moments", type=int, default=50)
-    parser.add_argument("--seed", type=int)
-    chosen = parser.parse_args()
-    chance, began = starts.chance(chosen.seed), time.monotonic()
+    moments, chance = starts.asked(__doc__, moments=50)
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        asked, lasted = endure(chosen.moments, chance, Path(folder))
+        asked, lasted = endure(moments, chance, Path(folder))
     lasted.sort()
     print(
-        f"{chosen.moments} moments, exit codes {dict(asked)}, all runs equal to the "
+        f"{moments} moments, exit codes {dict(asked)}, all runs equal to the "
         f"uninterrupted one; left after {lasted[len(lasted) // 2]:.2f} s in the "
         f"median, {lasted[-1]:.2f} s at most; {time.monotonic() - began:.0f} s"
     )

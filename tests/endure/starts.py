@@ -1,5 +1,6 @@
 """Starts of the enduring study, in processes that can be interrupted."""
 
+import argparse
 import dataclasses
 import os
 import random
@@ -101,11 +102,21 @@ def let_live(process, directory, seconds, chance):
     _until(lambda: time.monotonic() >= deadline, process)
 
 
-def chance(seed):
-    """Random numbers from a seed; printed, so that a failure can be had again."""
-    seed = random.SystemRandom().randrange(10**6) if seed is None else seed
-    print(f"seed {seed}")
-    return random.Random(seed)
+def asked(about, *, moments):
+    """How many moments the command line asks for, and random numbers for them.
+
+    The seed is printed, so that a failure can be had again.
+
+    Args:
+        about: the script's docstring.
+        moments: if it does not say.
+    """
+    parser = argparse.ArgumentParser(description=about.partition("\n")[0])
+    parser.add_argument("--moments", type=int, default=moments)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    chosen = parser.parse_args()
+    print(f"seed {chosen.seed}")
+    return chosen.moments, random.Random(chosen.seed)
 
 
 def _until(condition, process):

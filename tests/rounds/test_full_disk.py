@@ -4,12 +4,12 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 
 import pytest
 import small
 from displays import Told
 from equal_runs import assert_equal
+from mounts import mounted_disk
 
 import tuner
 from tuner.rounds import patience
@@ -63,13 +63,8 @@ def often(monkeypatch):
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of a few megabytes."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", place]
-    if subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("a small file system cannot be mounted by this user")
-    yield place
-    subprocess.run(["umount", place], check=True)
+    with mounted_disk(tmp_path / "disk", "12m") as place:
+        yield place
 
 
 @pytest.mark.parametrize("says_so", [True, False])

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import small
 from displays import Told
-from equal_runs import assert_equal
+from equal_runs import assert_equal, without_notes
 
 import tuner
 from tuner.lanes.layout import Layout
@@ -108,22 +108,11 @@ def test_with_one_chunk_left_unfinished_trials_begin_anew_in_narrower_lanes(
     assert event["restarted"] == list(range(8))
     assert "8 unfinished trials of it begun anew" in " ".join(told.notes)
     narrow = tuner.run(nine, tmp_path / "narrow", layout="2x1x2")
-    assert_equal(_without_notes(run), narrow)
+    assert_equal(without_notes(run), narrow)
     anew = run.trials.filter(pl.col("note") != "")
     assert anew["trial"].to_list() == event["restarted"]
     assert set(anew["note"]) == {"begun anew: out of memory in layout 2x1x4, now 2x1x2"}
     assert tuner.run(nine, run.directory).definition == run.definition
-
-
-def _without_notes(run):
-    """The run as it would read had nobody written of what happened."""
-
-    class Quiet(type(run)):
-        @property
-        def trials(self):
-            return super().trials.with_columns(note=pl.lit(""))
-
-    return Quiet(run.directory)
 
 
 def test_ended_trials_keep_what_they_have_where_the_width_falls(exhaust, tmp_path):

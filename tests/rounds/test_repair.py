@@ -5,11 +5,10 @@ import itertools
 import shutil
 from pathlib import Path
 
-import polars as pl
 import pytest
 from damaging import KEPT
 from displays import Told
-from equal_runs import assert_equal
+from equal_runs import assert_equal, without_notes
 from kept import make_run
 
 import tuner
@@ -110,7 +109,7 @@ def test_a_repaired_run_equals_the_undamaged_one(whole, copy, damage):
     again = run.trials.filter(note=repairing.NOTE)["trial"]
     assert set(again) == ill
     assert before["note"].to_list() == [""] * 8
-    assert_equal(_without_notes(run), whole)
+    assert_equal(without_notes(run), whole)
     assert run.status == "complete"
 
 
@@ -127,18 +126,7 @@ def test_a_child_that_trains_again_needs_the_state_it_began_from(whole, copy):
     run = repair(copy)
     again = run.trials.filter(note=repairing.NOTE)["trial"]
     assert set(again) == {6, 7, child.resumed_from}
-    assert_equal(_without_notes(run), whole)
-
-
-def _without_notes(run):
-    """The run as it would read had nobody written of what happened."""
-
-    class Quiet(type(run)):
-        @property
-        def trials(self):
-            return super().trials.with_columns(note=pl.lit(""))
-
-    return Quiet(run.directory)
+    assert_equal(without_notes(run), whole)
 
 
 def test_an_interrupted_repair_goes_on_as_any_run_does(whole, copy):
@@ -148,7 +136,7 @@ def test_an_interrupted_repair_goes_on_as_any_run_does(whole, copy):
     assert set(left.trials.filter(note=repairing.NOTE)["trial"]) == ill
     assert set(left.trials.filter(status="complete")["trial"]) == {6, 7}
     done = tuner.run(make_run.study(), copy, display=Told())
-    assert_equal(_without_notes(done), whole)
+    assert_equal(without_notes(done), whole)
 
 
 def test_a_sound_run_is_left_as_it_is(whole, copy):

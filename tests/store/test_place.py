@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from mounts import mounted_disk
 
 from tuner.store import database, durable, verdict
 from tuner.store.place import UnwritableError
@@ -126,13 +127,8 @@ def test_permissions_taken_away_are_named(run, commit):
 @pytest.fixture
 def mounted(tmp_path):
     """A file system that can be made read-only."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place]
-    if subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("a file system cannot be mounted by this user")
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
+    with mounted_disk(tmp_path / "disk", "4m") as place:
+        yield place
 
 
 def test_a_read_only_file_system_refuses_a_run_and_its_beginning(mounted):

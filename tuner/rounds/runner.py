@@ -24,7 +24,7 @@ from tuner.rounds.progress import make_display
 from tuner.rounds.recovery import OUT_OF_MEMORY, run_to_the_end
 from tuner.rounds.room import Room
 from tuner.rounds.session import Session
-from tuner.rounds.start import Choice, settled, start
+from tuner.rounds.start import Choice, Start, settled, start
 from tuner.rounds.stopping import stop_before_the_start, stop_on_signals
 from tuner.rounds.subject import longer_is_in_vain
 from tuner.runs import Run
@@ -89,11 +89,7 @@ def run(
     """
     copy = None if fork is None else Path(fork)
     choice = Choice(restart=restart, fork=copy, accept_change=accept_change, lock=lock)
-    place, choice = settled(Path(directory), choice)
-    check_definition(place)
-    known = _defined(place)
-    plan = preflight(study, chosen(best_state, known, place))
-    begun = start(plan, place, known, choice)
+    plan, begun = _start(study, Path(directory), choice, best_state)
     directory, before, said = begun.directory, begun.before, begun.said
     room = Room(plan, memory)
     layouts = Layouts(plan.groups, before.get("layouts", {}), layout, room)
@@ -105,6 +101,7 @@ def run(
         programs_kept(),
         closing(display or make_display(study, stop)) as display,
         pausing(writer, display, stop),
+        closing(Profile(_profile_folder(directory, profile), display.note)) as tracing,
     ):
         _check_unchanged(directory, before)
         layouts.decided = functools.partial(_define, writer, said, layouts, events)
@@ -121,13 +118,21 @@ def run(
             display=display,
             stop=stop,
             budget=budget,
-            profile=Profile(_profile_folder(directory, profile), display.note),
+            profile=tracing,
         )
-        try:
-            run_to_the_end(session, events)
-        finally:
-            session.profile.close()
+        run_to_the_end(session, events)
     return Run(directory, study=study)
+
+
+def _start(
+    study: Study, directory: Path, choice: Choice, best_state: str | None
+) -> tuple[Plan, Start]:
+    """Plan the study, and find out where it runs and what is there already."""
+    directory, choice = settled(directory, choice)
+    check_definition(directory)
+    known = _defined(directory)
+    plan = preflight(study, chosen(best_state, known, directory))
+    return plan, start(plan, directory, known, choice)
 
 
 def _defined(directory: Path) -> Mapping[str, Any]:
