@@ -1,11 +1,21 @@
 """What a run directory holds, as plain values; and snapshots that are NumPy files."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tuner.store import reader
+from tuner.store.writer import Commit, Writer
+
+
+def bring(writer: Writer, commit: Commit) -> None:
+    """Let a commit happen, its states to keep but the newest saved ahead of it."""
+    *ahead, last = commit.kept or [None]
+    saved = writer.save(ahead) if ahead else ()
+    kept = [last] if last else []
+    writer.commit(dataclasses.replace(commit, kept=kept), saved)
 
 
 def contents(directory: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ wish, turns = os.environ.get("ENDURE", ""), itertools.count()
 
 if wish.isdecimal():
     every = int(wish)
-    Cadence.due = lambda self: next(turns) % every == every - 1
+    Cadence.due = lambda *_: next(turns) % every == every - 1
 if wish == "measured":
     calibration._budget = lambda jobs, measured: math.inf
     calibration.GAIN = math.inf

@@ -31,7 +31,7 @@ class Waiting(Silent):
             time.sleep(0.01)
 
 
-Cadence.due = lambda self: True  # as many commits as there can be
+Cadence.due = lambda *_: True  # as many commits as there can be
 try:
     tuner.run(small.study(), directory, layout="2x1x2", display=Waiting())
 except LockedError as error:

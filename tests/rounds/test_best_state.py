@@ -46,7 +46,7 @@ def test_interrupted_by_whatever_it_ends_as_with_lanes_that_never_were(
 ):
     """Killed, raised in, killed and stopped; only the first is told where they are."""
     directory, turns = tmp_path / "run", itertools.count()
-    monkeypatch.setattr(Cadence, "due", lambda self: next(turns) % 2 == 1)
+    monkeypatch.setattr(Cadence, "due", lambda *_: next(turns) % 2 == 1)
     _kill(directory, 9)
     with pytest.raises(RuntimeError, match="from outside"):
         tuner.run(small.study(), directory, display=RaiseAfter(7))
@@ -119,7 +119,7 @@ def test_a_child_has_its_parents_best_as_of_where_it_left(
     tmp_path, monkeypatch, commits
 ):
     """Saved before the parent reached its branch step, or waiting to be."""
-    monkeypatch.setattr(Cadence, "due", lambda self: commits == "always")
+    monkeypatch.setattr(Cadence, "due", lambda *_: commits == "always")
     lanes, snapshots = (
         tuner.run(walk(), tmp_path / where, layout="1x1x2", best_state=where)
         for where in ("lane", "snapshot")

@@ -26,3 +26,12 @@ def test_the_next_commit_comes_when_it_is_worth_it(elapsed, cost, wait):
 
 def test_the_first_commit_is_due_at_once():
     assert Cadence(clock=lambda: 0.0).due()
+
+
+def test_none_is_due_that_would_take_longer_than_what_is_left():
+    now = [0.0]
+    cadence = Cadence(clock=lambda: now[0])
+    cadence.committed(0.5)
+    now[0] = 60.0
+    assert not cadence.due(lambda: 0.5)
+    assert cadence.due(lambda: 0.6)

@@ -1,11 +1,13 @@
 import threading
 
+import numpy as np
 import polars as pl
 import pytest
 
 from tuner.rounds.committer import MOST_KEPT_BYTES, Committer
 from tuner.store import space
 from tuner.store.reader import read_ledger
+from tuner.store.snapshots import Entry, Stack
 from tuner.store.writer import Commit, Writer
 
 SCHEMA = {"trial": pl.Int32, "step": pl.Int32}
@@ -45,15 +47,16 @@ def test_none_is_due_while_one_is_written(writer, monkeypatch):
     """Each would wait for the one before, and training with it."""
     go_on, commit = threading.Event(), writer.commit
 
-    def slow(self, what):
+    def slow(self, *what):
         go_on.wait(timeout=60)
-        commit(what)
+        commit(*what)
 
     monkeypatch.setattr(Writer, "commit", slow)
     with Committer(writer) as committer:
         assert committer.is_due()  # the first at once
         committer.submit(Commit())
-        assert not committer.is_due(kept_bytes=2**40)
+        assert not committer.is_full(2**40)
+        assert not committer.is_due()
         go_on.set()
         committer.wait()
         assert not committer.is_due()
@@ -80,9 +83,37 @@ def test_who_asks_whether_one_is_due_waits_with_one_that_waits_for_room(
         assert read_ledger(tmp_path).number == 1
 
 
-def test_many_states_to_keep_are_written_before_their_time(writer):
+def test_states_are_written_once_there_are_enough_of_them(writer):
     with Committer(writer) as committer:
+        assert not committer.is_full(MOST_KEPT_BYTES - 1)
+        assert committer.is_full(MOST_KEPT_BYTES)
+
+
+def test_states_saved_ahead_come_with_the_next_commit(tmp_path, writer):
+    with Committer(writer) as committer:
+        committer.save([stack(1)])
+        committer.save([stack(2)])
+        committer.wait()
+        assert len(list(tmp_path.glob("snapshots/*"))) == 2
+        assert not read_ledger(tmp_path).entries
+        committer.submit(Commit(kept=[stack(3)]))
         committer.submit(Commit())
         committer.wait()
-        assert not committer.is_due(kept_bytes=MOST_KEPT_BYTES - 1)
-        assert committer.is_due(kept_bytes=MOST_KEPT_BYTES)
+        assert [p.entry.trial for p in read_ledger(tmp_path).entries] == [1, 2, 3]
+
+
+def test_a_save_that_failed_is_told_of_at_the_next(writer, monkeypatch):
+    def fail(self, kept):
+        raise RuntimeError("no disk")
+
+    monkeypatch.setattr(Writer, "save", fail)
+    with Committer(writer) as committer:
+        committer.save([stack(1)])
+        with pytest.raises(RuntimeError, match="no disk"):
+            committer.submit(Commit())
+
+
+def stack(trial):
+    """A last state."""
+    entry = Entry(trial=trial, what="last", step=1)
+    return Stack(entries=(entry,), arrays={"w": np.ones((1, 3), np.float32)})

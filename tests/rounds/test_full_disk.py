@@ -56,7 +56,7 @@ def uninterrupted(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
-    monkeypatch.setattr(Cadence, "due", lambda self: True)
+    monkeypatch.setattr(Cadence, "due", lambda *_: True)
     monkeypatch.setattr(patience, "POLL_SECONDS", 0.05)
 
 

@@ -46,7 +46,7 @@ def test_interrupted_between_two_programs_the_rest_is_the_same(
 ):
     whole = tuner.run(study(), tmp_path / "whole", layout=LAYOUT)
     assert advanced[:5] == ["relu", "relu", "tanh", "relu", "tanh"]
-    monkeypatch.setattr(Cadence, "due", lambda self: False)  # saved when stopped alone
+    monkeypatch.setattr(Cadence, "due", lambda *_: False)  # saved when stopped alone
     directory = tmp_path / "again"
     stopped = tuner.run(study(), directory, layout=LAYOUT, display=StopAfter(5))
     running = stopped.trials.filter(status="running")

@@ -120,7 +120,7 @@ class Watching(Silent):
 
 
 def test_no_more_lies_on_the_disk_than_was_said(tmp_path, monkeypatch):
-    monkeypatch.setattr("tuner.rounds.cadence.Cadence.due", lambda self: True)
+    monkeypatch.setattr("tuner.rounds.cadence.Cadence.due", lambda *_: True)
     monkeypatch.setattr("tuner.rounds.disk.MOST_KEPT_BYTES", 0)  # commits are frequent
     changes = {
         "snapshots": tuner.Keep(best=1, branch=1),

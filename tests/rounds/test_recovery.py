@@ -43,7 +43,7 @@ def exhaust(monkeypatch):
     """Lets the n-th call of a method fail for want of memory; returns the failed."""
     turns = itertools.count()
 
-    def every_second_time(self, kept_bytes):
+    def every_second_time(self, seconds_left):
         self.wait()  # else it would be a matter of time
         return next(turns) % 2 == 1
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from contents import contents, load, save, strangers
+from contents import bring, contents, load, save, strangers
 
 from tuner.store import database, durable, reader, snapshots
 from tuner.store.ledger import Share
@@ -172,7 +172,7 @@ def _go_on(directory: Path, story: list[Commit]) -> None:
         writer.write_definition({"name": "digits"})
         writer.fix_schemas(train=SCHEMA, valid=SCHEMA)
         for commit in story[reader.read_ledger(directory).number :]:
-            writer.commit(commit)
+            bring(writer, commit)
 
 
 def _aftermath(directory: Path, story: list[Commit], points: Points, point: int) -> Cut:

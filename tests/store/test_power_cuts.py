@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from contents import contents, load, save, strangers
+from contents import bring, contents, load, save, strangers
 from disks import Disk
 
 from tuner.store import database, durable, reader, snapshots
@@ -81,7 +81,7 @@ def story(row, stack, frame) -> list[Callable[[Writer], None]]:
             kept=[stack("best", {2: 8}), stack("last", {2: 8})],
         ),
     ]
-    told = [lambda writer, commit=commit: writer.commit(commit) for commit in commits]
+    told = [lambda writer, commit=commit: bring(writer, commit) for commit in commits]
     return [*told[:2], lambda writer: writer.restart([again]), *told[2:]]
 
 

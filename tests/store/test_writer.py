@@ -104,6 +104,38 @@ def test_a_snapshot_stays_while_a_state_lies_in_it(tmp_path, writer, stack):
     assert snapshots(tmp_path) == ["000002-0", "000003-0"]
 
 
+def test_what_is_saved_ahead_counts_once_a_commit_names_it(tmp_path, writer, stack):
+    saved = writer.save([stack("last", {1: 5}), stack("branch", {1: 3})])
+    assert len(snapshots(tmp_path)) == 2
+    assert not read_ledger(tmp_path).entries
+    writer.commit(Commit(kept=[stack("last", {2: 6})]), saved)
+    assert read_state(tmp_path, 1, "branch")[0] == 3
+    assert read_state(tmp_path, 1, "last")[1]["step"] == 1005
+    assert read_state(tmp_path, 2, "last")[1]["step"] == 2006
+
+
+def test_a_commits_own_states_are_newer_than_those_saved_ahead(tmp_path, writer, stack):
+    saved = writer.save([stack("best", {1: 5})])
+    writer.commit(Commit(kept=[stack("best", {1: 6})]), saved)
+    assert read_state(tmp_path, 1, "best")[0] == 6
+    assert len(snapshots(tmp_path)) == 1
+
+
+def test_what_is_saved_ahead_and_not_named_is_swept_away(tmp_path, writer, stack):
+    """As what a driver has saved whose device ran out of memory."""
+    writer.save([stack("last", {1: 5})])
+    writer.commit(Commit(kept=[stack("last", {2: 5})]))
+    assert {p.entry.trial for p in read_ledger(tmp_path).entries} == {2}
+    assert len(snapshots(tmp_path)) == 1
+
+
+def test_another_writer_sweeps_what_was_saved_ahead(tmp_path, stack):
+    with Writer(tmp_path) as writer:
+        writer.save([stack("last", {1: 5})])
+    Writer(tmp_path).close()
+    assert not snapshots(tmp_path)
+
+
 def test_numbers_go_on_where_the_last_writer_ended(tmp_path):
     for _ in range(2):
         with Writer(tmp_path) as writer:

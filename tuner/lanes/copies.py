@@ -15,9 +15,12 @@ from tuner.lanes.program import Program
 from tuner.lanes.state import flatten
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Copied:
-    """States copied out of lanes: row i of every array is of trials[i], at steps[i]."""
+    """States copied out of lanes: row i of every array is of trials[i], at steps[i].
+
+    The arrays may be a device's own memory: they are not to be written to.
+    """
 
     what: str  # best | branch | end | running
     trials: tuple[int, ...]
@@ -27,22 +30,33 @@ class Copied:
 
 @dataclasses.dataclass(frozen=True)
 class Taken:
-    """Copies of the lanes of some trials, still on the devices."""
+    """Copies of the lanes of some trials, still on the devices.
+
+    Attributes:
+        what: is to become of them.
+        occupants: of each device, a trial and its step for each of its first rows.
+        trained: their states; rows behind those only fill up.
+    """
 
     what: str
-    rows: list[int]
-    occupants: list[tuple[int, int]]  # trial, step
+    occupants: Sequence[Sequence[tuple[int, int]]]
     trained: Any
 
-    def fetch(self, program: Program) -> Copied:
-        """Bring them to the host, without the rows that only fill up."""
-        stacks = program.fetch(flatten(self.trained))
-        arrays = {
-            path: stack if len(self.rows) == len(stack) else stack[self.rows]
-            for path, stack in stacks.items()
-        }
-        trials, steps = zip(*self.occupants, strict=True)
-        return Copied(what=self.what, trials=trials, steps=steps, arrays=arrays)
+    def fetch(self, program: Program) -> list[Copied]:
+        """Bring them to the host, those of each device by themselves."""
+        parts = program.fetch_apart(flatten(self.trained))
+        copied = []
+        for stacks, occupants in zip(parts, self.occupants, strict=True):
+            if occupants:
+                trials, steps = zip(*occupants, strict=True)
+                arrays = {path: _first(a, len(trials)) for path, a in stacks.items()}
+                copied.append(Copied(self.what, trials, steps, arrays))
+        return copied
+
+
+def _first(stack: np.ndarray, rows: int) -> np.ndarray:
+    """The first rows of a stack, which does not outlive them if they are few."""
+    return stack[:rows] if 2 * rows > len(stack) else stack[:rows].copy()
 
 
 @dataclasses.dataclass(frozen=True)

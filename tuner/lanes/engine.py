@@ -135,14 +135,11 @@ class Engine:
         """Copies of lanes; `take` has room for all of each device's."""
         room = self.layout.lanes_per_device
         index = np.zeros((self.layout.devices, room), np.int32)
-        filled, rows = [0] * self.layout.devices, []
-        for device, slot, _ in places:
-            row = filled[device]
-            index[device, row] = slot
-            rows.append(device * room + row)
-            filled[device] += 1
-        occupants = [(o.job.trial, o.step) for _, _, o in places]
-        return Taken(what, rows, occupants, self.program.take(index.reshape(-1)))
+        occupants: list[list[tuple[int, int]]] = [[] for _ in self._lanes]
+        for device, slot, occupant in places:
+            index[device, len(occupants[device])] = slot
+            occupants[device].append((occupant.job.trial, occupant.step))
+        return Taken(what, occupants, self.program.take(index.reshape(-1)))
 
     @phase("fill")
     def fill(self) -> None:

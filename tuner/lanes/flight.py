@@ -1,7 +1,7 @@
 """A call that was sent to the devices, and what it has brought once it is read."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -93,7 +93,7 @@ class Flight:
         for occupant, ok in zip(occupants, outputs["ok"][lanes].all(1), strict=True):
             occupant.broken = not ok
         copied = self.judged.fetch(program, outputs) if self.judged else []
-        copied += [taken.fetch(program) for taken in self.taken]
+        copied += _fetched(self.taken, program)
         return Called(
             trials=np.array([o.job.trial for o in occupants], np.int32),
             base=first // micros,
@@ -113,6 +113,10 @@ class Flight:
         )
 
 
+def _fetched(taken: Iterable[Taken], program: Program) -> list[Copied]:
+    return [copied for each in taken for copied in each.fetch(program)]
+
+
 def _called_without(flight: Flight, program: Program) -> Called:
     """What is to be told where there was no call."""
     numbers, flags = np.zeros(0, np.int64), np.zeros(0, np.bool_)
@@ -125,7 +129,7 @@ def _called_without(flight: Flight, program: Program) -> Called:
         train={},
         valid={},
         best_objective=np.zeros(0, np.float32),
-        copied=tuple(taken.fetch(program) for taken in flight.taken),
+        copied=tuple(_fetched(flight.taken, program)),
         ended=tuple(flight.ended),
         failed=flight.failed,
     )

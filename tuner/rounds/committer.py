@@ -5,13 +5,16 @@ commit, and whoever reads back what was written.
 """
 
 import concurrent.futures
+import math
 import time
+from collections.abc import Callable, Sequence
 
 from tuner.lanes.phases import phase
 from tuner.rounds.cadence import Cadence
-from tuner.store.writer import Commit, Writer
+from tuner.store.snapshots import Stack
+from tuner.store.writer import Commit, Saved, Writer
 
-MOST_KEPT_BYTES = 2**25
+MOST_KEPT_BYTES = 2**24
 
 
 class Committer:
@@ -22,21 +25,31 @@ class Committer:
         self._writer = writer
         self._pool = concurrent.futures.ThreadPoolExecutor(1, "commit")
         self._pending: concurrent.futures.Future | None = None
+        self._saved: list[Saved] = []  # since the last commit
 
-    def is_due(self, kept_bytes: int = 0) -> bool:
+    def is_due(self, seconds_left: Callable[[], float] = lambda: math.inf) -> bool:
         """Whether the time has come for another, and none is being written.
 
-        Waits with a commit that waits for a full disk.
-
         Args:
-            kept_bytes: of states that wait to be kept. They cost the same whenever they
-                are written: best beside training, and not all at the end.
+            seconds_left: until there will be one anyway.
         """
-        if self._pending is not None and not self._pending.done():
-            if not self._writer.is_waiting:
-                return False
-            self.wait()  # the disk is full: what training brings could not be kept
-        return self._cadence.due() or kept_bytes >= MOST_KEPT_BYTES
+        return self._is_idle() and self._cadence.due(seconds_left)
+
+    def is_full(self, kept_bytes: int) -> bool:
+        """Whether states that wait to be kept are to be written now.
+
+        They cost the same whenever they are: best beside training, not all at the end.
+        """
+        return kept_bytes >= MOST_KEPT_BYTES and self._is_idle()
+
+    def save(self, kept: Sequence[Stack]) -> None:
+        """Hand over states to be kept, ahead of the commit that is to bring them.
+
+        Raises:
+            Exception: what the write before has failed with.
+        """
+        self.wait()
+        self._pending = self._pool.submit(self._save, kept)
 
     def submit(self, commit: Commit) -> None:
         """Hand a commit over, once the one before is durable.
@@ -59,8 +72,21 @@ class Committer:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(wait=True)
 
+    def _is_idle(self) -> bool:
+        """Whether nothing is being written; waits where that waits for a full disk."""
+        if self._pending is not None and not self._pending.done():
+            if not self._writer.is_waiting:
+                return False
+            self.wait()  # what training brings could not be kept
+        return True
+
+    @phase("save")
+    def _save(self, kept: Sequence[Stack]) -> None:
+        self._saved += self._writer.save(kept)
+
     @phase("commit")
     def _write(self, commit: Commit) -> None:
         started = time.monotonic()
-        self._writer.commit(commit)
+        self._writer.commit(commit, self._saved)
+        self._saved = []
         self._cadence.committed(time.monotonic() - started)

@@ -6,6 +6,7 @@ it stands is read from the ledger.
 """
 
 import collections
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ class Driver:
         self.directory, self.recorder = session.directory, recorder
         self.layouts, self.room = session.layouts, session.room
         self.accounts, self.display = session.accounts, session.display
-        self.profile = session.profile
+        self.declaration, self.profile = session.declaration, session.profile
         self.committer = Committer(session.writer)
         self.rules = Rules(self.study, recorder)
         self.ending = Ending(session, self._best)
@@ -103,8 +104,7 @@ class Driver:
                 waiting.pop(0)
             if waiting and not stopping:
                 self.workshop.prepare(*waiting[0])
-            copy = stopping or self._is_awaited
-            copy = copy or self.committer.is_due(self.recorder.kept_bytes)
+            copy = stopping or self._is_awaited or self._commit_is_due()
             for name, engine in training.items():
                 self.at_work = name
                 called = engine.advance(launch=not stopping, copy=copy)
@@ -117,6 +117,8 @@ class Driver:
             if copy or not (training or waiting):
                 self._commit()
                 waiting += self._released(training)
+            elif self.committer.is_full(self.recorder.kept_bytes):
+                self.committer.save(self.recorder.take_kept())
             if stopping and self.ending.due:
                 return
 
@@ -158,6 +160,7 @@ class Driver:
         engine = self.workshop.engine(name, group, jobs, wait=not training)
         if engine is None:
             return False
+        self.declaration.complete()
         if self.accounts.watch(name, engine):
             self.display.compiled(name, engine.program.compile_seconds)
             if engine.program.note:
@@ -184,6 +187,7 @@ class Driver:
         """Training waits for a program."""
         self._group = name
         self.display.compiling(self._standing(), trials, str(layout))
+        self.declaration.complete()
 
     def _jobs(self, trials: Sequence[Trial]) -> list[Job]:
         """What the lanes need, with the state of each trial that has begun before."""
@@ -246,6 +250,17 @@ class Driver:
         sources = {self._row(trial).resumed_from for trial in self._held}
         left = [t for c in called.copied if c.what != "best" for t in c.trials]
         return not sources.isdisjoint([*left, *called.ended])
+
+    def _commit_is_due(self) -> bool:
+        """Whether to commit now; where states are let go of, before many pile up."""
+        if self.keeping.lets_go and self.committer.is_full(self.recorder.kept_bytes):
+            return True
+        return self.committer.is_due(self._seconds_left)
+
+    def _seconds_left(self) -> float:
+        """Until the round ends, at the present speed."""
+        speed, standing = self.accounts.trial_steps_per_second, self._standing()
+        return (standing.total_steps - standing.steps) / speed if speed else math.inf
 
     def _commit(self) -> None:
         dropped = []

@@ -33,9 +33,14 @@ class Keeping:
         self._study, self._directory = study, directory
         self._looked = 0  # trials that had ended when it looked last
 
+    @property
+    def lets_go(self) -> bool:
+        """Whether any are."""
+        return self._study.snapshots != EVERYTHING
+
     def is_due(self, rows: Rows) -> bool:
         """Whether enough trials have ended since it looked last."""
-        if self._study.snapshots == EVERYTHING:
+        if not self.lets_go:
             return False
         return _num_ended(rows) >= self._looked + patience(self._study.snapshots)
 
@@ -45,9 +50,9 @@ class Keeping:
         Args:
             number: of the round that trains.
         """
-        keep = self._study.snapshots
-        if keep == EVERYTHING:
+        if not self.lets_go:
             return []
+        keep = self._study.snapshots
         ledger = read_ledger(self._directory)
         rows = {row.trial: row for row in ledger.trials}
         self._looked = _num_ended(rows)

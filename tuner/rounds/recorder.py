@@ -104,8 +104,7 @@ class Recorder:
         for stack in running:
             trials = tuple(entry.trial for entry in stack.entries)
             steps = tuple(entry.step for entry in stack.entries)
-            arrays = stack.arrays
-            self._copy(Copied(what="end", trials=trials, steps=steps, arrays=arrays))
+            self._copy(Copied("end", trials, steps, stack.arrays))
         left = [r for r in self.rows.values() if r.status in ("waiting", "running")]
         for row in left:
             status = _end(row)
@@ -140,6 +139,14 @@ class Recorder:
         """
         return sum(a.nbytes for stack in self._kept for a in stack.arrays.values())
 
+    def take_kept(self) -> list[Stack]:
+        """The states that wait to be kept for good, and let others wait.
+
+        As few stacks as can be: a save of many states costs little more than of one.
+        """
+        kept, self._kept = _merged(self._kept), []
+        return kept
+
     def take(
         self, figures: Mapping[str, Any], dropped: Sequence[tuple[int, str]] = ()
     ) -> Commit:
@@ -154,14 +161,14 @@ class Recorder:
             train=_frame(self._train, self._train_schema),
             valid=_frame(self._valid, self._valid_schema),
             trials=[self.rows[trial] for trial in sorted(self._changed)],
-            kept=_merged([*self._kept, *bests]),
+            kept=_merged([*self.take_kept(), *bests]),
             running=_merged(self._running),
             shares=shares,
             dropped=dropped,
             figures=figures,
         )
         self._changed = set()
-        self._train, self._valid, self._kept, self._running = [], [], [], []
+        self._train, self._valid, self._running = [], [], []
         return commit
 
     def _train_rows(self, called: Called, examples_per_step) -> Columns:

@@ -22,7 +22,6 @@ from tuner.rounds.wording import count
 from tuner.store.ledger import ENDED, TrialRow
 from tuner.store.reader import read_ledger
 
-OUT_OF_MEMORY = "out_of_memory"  # in the definition: what happened, an entry each time
 CODE = "RESOURCE_EXHAUSTED"  # XLA's; its errors have no field for it
 
 
@@ -31,7 +30,7 @@ def run_to_the_end(session: Session, events: list[dict[str, Any]]) -> None:
 
     Args:
         session: what they share.
-        events: what happened before; what happens is added.
+        events: what the declaration says has happened; what happens is added.
 
     Raises:
         NoRoomError: where a program of a single lane still needs too much.

@@ -1,8 +1,7 @@
 """`run`: a study and a directory in, a run out."""
 
-import functools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,14 @@ from tuner.rounds import rules
 from tuner.rounds.accounts import Accounts
 from tuner.rounds.bests import chosen
 from tuner.rounds.budget import Budget
+from tuner.rounds.declaration import OUT_OF_MEMORY, Declaration
 from tuner.rounds.display import Display
 from tuner.rounds.layouts import LayoutLike, Layouts
 from tuner.rounds.patience import pausing
 from tuner.rounds.preflight import Plan, preflight
 from tuner.rounds.profile import Profile
 from tuner.rounds.progress import make_display
-from tuner.rounds.recovery import OUT_OF_MEMORY, run_to_the_end
+from tuner.rounds.recovery import run_to_the_end
 from tuner.rounds.room import Room
 from tuner.rounds.session import Session
 from tuner.rounds.start import Choice, Start, settled, start
@@ -90,7 +90,7 @@ def run(
     copy = None if fork is None else Path(fork)
     choice = Choice(restart=restart, fork=copy, accept_change=accept_change, lock=lock)
     plan, begun = _start(study, Path(directory), choice, best_state)
-    directory, before, said = begun.directory, begun.before, begun.said
+    directory, before = begun.directory, begun.before
     room = Room(plan, memory)
     layouts = Layouts(plan.groups, before.get("layouts", {}), layout, room)
     _check_layouts(plan, layouts)
@@ -104,14 +104,18 @@ def run(
         closing(Profile(_profile_folder(directory, profile), display.note)) as tracing,
     ):
         _check_unchanged(directory, before)
-        layouts.decided = functools.partial(_define, writer, said, layouts, events)
-        _begin(writer, plan, layouts, is_new=not before)
+        declaration = Declaration(
+            writer, begun.said, layouts.known, events, begun.later
+        )
+        layouts.decided = declaration.write
+        _begin(writer, plan, declaration, is_new=not before)
         for hint in (*begun.notes, *_hints(plan, directory, is_new=not before)):
             display.note(hint)
         session = Session(
             plan=plan,
             directory=directory,
             writer=writer,
+            declaration=declaration,
             layouts=layouts,
             room=room,
             accounts=Accounts(read_ledger(directory).figures),
@@ -149,7 +153,9 @@ def _check_unchanged(directory: Path, before: Mapping[str, Any]) -> None:
         )
 
 
-def _begin(writer: Writer, plan: Plan, layouts: Layouts, *, is_new: bool) -> None:
+def _begin(
+    writer: Writer, plan: Plan, declaration: Declaration, *, is_new: bool
+) -> None:
     """Write the definition, and the columns that the tables have from now on.
 
     A new run has its definition first; one that goes on, only once its columns are
@@ -157,7 +163,7 @@ def _begin(writer: Writer, plan: Plan, layouts: Layouts, *, is_new: bool) -> Non
     """
     if not is_new:
         writer.fix_schemas(*plan.schemas)
-    layouts.decided()
+    declaration.write()
     writer.fix_schemas(*plan.schemas)
 
 
@@ -165,18 +171,6 @@ def _profile_folder(directory: Path, profile: bool | str | Path) -> Path | None:
     if isinstance(profile, bool):
         return directory / "profile" if profile else None
     return Path(profile)
-
-
-def _define(
-    writer: Writer,
-    said: Mapping[str, Any],
-    layouts: Layouts,
-    events: Sequence[Mapping[str, Any]],
-) -> None:
-    """Write the definition, with the layouts that are known by now."""
-    texts = {name: str(layout) for name, layout in layouts.known.items()}
-    happened = {OUT_OF_MEMORY: events} if events else {}
-    writer.write_definition({**said, "layouts": texts, **happened})
 
 
 def _hints(plan: Plan, directory: Path, *, is_new: bool) -> Iterator[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tuner.rounds.accounts import Accounts
 from tuner.rounds.budget import Budget
+from tuner.rounds.declaration import Declaration
 from tuner.rounds.display import Display
 from tuner.rounds.layouts import Layouts
 from tuner.rounds.preflight import Plan
@@ -22,6 +23,7 @@ class Session:
         plan: what is to be trained.
         directory: where its records are.
         writer: of them.
+        declaration: what the directory says of the run.
         layouts: of its programs.
         room: what fits the devices.
         accounts: what all of it costs.
@@ -34,6 +36,7 @@ class Session:
     plan: Plan
     directory: Path
     writer: Writer
+    declaration: Declaration
     layouts: Layouts
     room: Room
     accounts: Accounts

@@ -7,7 +7,7 @@ or it goes on where it is and keeps a record of that.
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ class Start:
         directory: where it runs.
         before: what that says, if there is a run already.
         said: the definition to write, but for its layouts.
+        later: finds out what is to be added to it before anything is trained.
         notes: what whoever started it must know.
     """
 
@@ -63,6 +64,7 @@ class Start:
     before: Mapping[str, Any]
     said: Mapping[str, Any]
     notes: Sequence[str] = ()
+    later: Callable[[], Mapping[str, Any]] | None = None
 
 
 def settled(directory: Path, choice: Choice) -> tuple[Path, Choice]:
@@ -100,26 +102,25 @@ def start(
         FileExistsError: where the copy would not be alone.
         LockedError: where another process writes what is to be moved or copied.
     """
-    functions = functions_of(plan)
     if not before:
-        return _new(plan, directory, functions)
+        return _new(plan, directory)
     try:
-        return _on(plan, directory, before, functions, choice)
+        return _on(plan, directory, before, functions_of(plan), choice)
     except OtherStudyError as error:
         if not choice.restart:
             raise
         aside = move_aside(directory, locked=choice.lock)
         said = f"begins anew, since {error.reason}; the run so far is in {aside}"
-        return dataclasses.replace(_new(plan, directory, functions), notes=[said])
+        return dataclasses.replace(_new(plan, directory), notes=[said])
 
 
-def _new(plan: Plan, directory: Path, functions: Functions) -> Start:
-    said = {
-        **definition(plan.study, {}),
-        "best_state": plan.best_state,
-        "functions": functions.describe(),
-    }
-    return Start(directory=directory, before={}, said=said)
+def _new(plan: Plan, directory: Path) -> Start:
+    return Start(
+        directory=directory,
+        before={},
+        said={**definition(plan.study, {}), "best_state": plan.best_state},
+        later=lambda: {"functions": functions_of(plan).describe()},
+    )
 
 
 def _on(

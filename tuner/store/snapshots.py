@@ -61,14 +61,9 @@ def save(folder: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     Returns:
         The leaves without elements, which Orbax refuses: {leaf: {shape, dtype}}.
     """
-    import orbax.checkpoint as ocp  # here, because it imports JAX
-
     full = {leaf: array for leaf, array in arrays.items() if array.size}
     if full:
-        # Trained numbers hardly compress, and trying costs a third of a save.
-        handler = ocp.PyTreeCheckpointHandler(use_compression=False)
-        with ocp.Checkpointer(handler) as checkpointer:
-            checkpointer.save(folder.absolute(), args=ocp.args.PyTreeSave(full))
+        _save(folder, full)
     else:
         folder.mkdir()
     return {
@@ -76,6 +71,24 @@ def save(folder: Path, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
         for leaf, array in arrays.items()
         if not array.size
     }
+
+
+def _save(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Leaves an Orbax checkpoint of arrays, to which nobody writes meanwhile."""
+    import jax  # here, because it takes long
+    import orbax.checkpoint as ocp
+
+    handlers = ocp.type_handlers
+    uncopied = handlers.NumpyHandler(deepcopy_host_arrays=False)
+    registry = handlers.create_type_handler_registry(
+        (np.ndarray, uncopied), (jax.Array, handlers.ArrayHandler())
+    )
+    # Trained numbers hardly compress, and trying costs a third of a save.
+    handler = ocp.PyTreeCheckpointHandler(
+        use_compression=False, type_handler_registry=registry
+    )
+    with ocp.Checkpointer(handler) as checkpointer:
+        checkpointer.save(folder.absolute(), args=ocp.args.PyTreeSave(arrays))
 
 
 def load(folder: Path, empty: Mapping[str, Any]) -> dict[str, np.ndarray]:

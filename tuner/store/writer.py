@@ -68,6 +68,14 @@ class Commit:
                     )
 
 
+@dataclass(frozen=True)
+class Saved:
+    """A stack that is on the disk, and that nothing names before a commit does."""
+
+    file: FileRow
+    places: Sequence[Place]
+
+
 class Writer:
     """Writes a run; holds its lock until closed.
 
@@ -97,6 +105,7 @@ class Writer:
         self._damaged = damaged
         self._directory = directory.absolute()
         self._turn = threading.RLock()
+        self._ahead: set[str] = set()  # paths of what the next commit may bring
         self.on_full: space.OnFull = space.give_up
         self.is_waiting = False
         with place.named(self._directory):
@@ -140,15 +149,34 @@ class Writer:
         for name, fixed in self._columns.items():
             tables.check_columns(name, columns[name], fixed)
 
-    def commit(self, commit: Commit) -> None:
-        """Makes a commit durable; if it fails, the run is as it was before."""
+    def save(self, kept: Sequence[Stack]) -> list[Saved]:
+        """Saves states ahead of the next commit, which keeps them for good or not."""
+        saved: list[Saved] = []
+
+        def work() -> None:
+            number = database.last_number(self._connection) + 1
+            saved.extend(self._save(number, kept))
+
+        with self._turn:
+            self._durably(space.needed(kept, {}, ()), work)
+            self._ahead |= {each.file.path for each in saved}
+        return saved
+
+    def commit(self, commit: Commit, saved: Sequence[Saved] = ()) -> None:
+        """Makes a commit durable; if it fails, the run is as it was before.
+
+        Args:
+            commit: what it brings.
+            saved: more states to keep, those of its own being newer.
+        """
         frames = self._fitting({"train": commit.train, "valid": commit.valid})
         with self._turn, self._named():
-            stacks = [*commit.kept, *commit.running, *self._outlived(commit)]
+            outlived = self._outlived(commit, saved)
+            stacks = [*commit.kept, *commit.running, *outlived]
             number = database.last_number(self._connection) + 1
             self._durably(
                 space.needed(stacks, frames, commit.trials),
-                lambda: self._commit(number, commit, frames, stacks),
+                lambda: self._commit(number, commit, saved, frames, stacks),
                 number,
             )
 
@@ -214,26 +242,29 @@ class Writer:
         self,
         number: int,
         commit: Commit,
+        saved: Sequence[Saved],
         frames: Mapping[str, pl.DataFrame],
         stacks: Sequence[Stack],
     ) -> None:
         self._sweep()  # what a failed commit left
-        saved, places = self._save(number, stacks)
+        saved = [*saved, *self._save(number, stacks)]
         database.record_commit(
             self._connection,
             number=number,
             trials=commit.trials,
-            files=[*saved, *self._append(number, frames)],
-            places=places,
+            files=[*(s.file for s in saved), *self._append(number, frames)],
+            places=[place for s in saved for place in s.places],
             shares=commit.shares,
             dropped=commit.dropped,
             figures=commit.figures,
         )
-        self._sweep()  # what this commit replaced
+        self._ahead.clear()
+        self._sweep()  # what this commit replaced, or was saved and does not bring
 
-    def _outlived(self, commit: Commit) -> list[Stack]:
+    def _outlived(self, commit: Commit, saved: Sequence[Saved]) -> list[Stack]:
         """States whose neighbours are dead, or are with this commit."""
         entries = [entry for stack in commit.kept for entry in stack.entries]
+        entries += [place.entry for each in saved for place in each.places]
         ending = {*commit.dropped, *((e.trial, e.what) for e in entries)}
         paths = database.sparse_snapshots(self._connection, ending)
         if not paths:
@@ -299,18 +330,17 @@ class Writer:
                 fitting[name] = frame.select(list(self._columns[name]))
         return fitting
 
-    def _save(
-        self, number: int, stacks: Sequence[Stack]
-    ) -> tuple[list[FileRow], list[Place]]:
-        files, places = [], []
-        for index, stack in enumerate(stacks):
+    def _save(self, number: int, stacks: Sequence[Stack]) -> list[Saved]:
+        saved = []
+        for index, stack in enumerate(stacks, start=len(self._ahead)):
             path = f"{snapshots.FOLDER}/{number:06d}-{index}"
             empty = snapshots.save(durable.draft(self._directory, path), stack.arrays)
             sha256 = durable.publish(self._directory, path)
             rows = len(stack.entries)
-            files.append(FileRow(path=path, rows=rows, sha256=sha256, empty=empty))
-            places += [Place(entry, path, i) for i, entry in enumerate(stack.entries)]
-        return files, places
+            file = FileRow(path=path, rows=rows, sha256=sha256, empty=empty)
+            places = [Place(entry, path, i) for i, entry in enumerate(stack.entries)]
+            saved.append(Saved(file, places))
+        return saved
 
     def _append(self, number: int, frames: Mapping[str, pl.DataFrame]) -> list[FileRow]:
         return [
@@ -319,7 +349,7 @@ class Writer:
         ]
 
     def _sweep(self) -> None:
-        named = database.named_paths(self._connection)
+        named = {*database.named_paths(self._connection), *self._ahead}
         for folder in _FOLDERS:
             for path in (self._directory / folder).iterdir():
                 if f"{folder}/{path.name}" in named:
