@@ -220,12 +220,13 @@ class Driver:
         """What relatives of trials have left for them, by whose it is and its step."""
         rows = [self._row(trial) for trial in trials]
         begin = [row for row in rows if row.step == row.start_step]
-        sources = {r.resumed_from for r in begin if r.resumed_from is not None}
+        sources = {(row.resumed_from, row.start_step) for row in begin}
+        wanted = {(trial, step) for trial, step in sources if trial is not None}
         return {
             (entry.trial, entry.step): (what, arrays)
             for what in BEGINNINGS
             for entry, arrays in _each(
-                read_states(self.directory, what, ledger, sources)
+                read_states(self.directory, what, ledger, wanted)
             )
         }
 

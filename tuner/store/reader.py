@@ -99,7 +99,7 @@ def read_states(
     directory: Path,
     what: str,
     ledger: Ledger | None = None,
-    trials: Container[int] | None = None,
+    wanted: Container[tuple[int, int]] | None = None,
 ) -> Iterator[Stack]:
     """Yields all states of a kind, such as `running`, one snapshot after another.
 
@@ -107,14 +107,16 @@ def read_states(
         directory: of the run.
         what: the kind.
         ledger: read before; now if None.
-        trials: only theirs.
+        wanted: only those of a trial after a step; all if None.
     """
     check_known("what", what, snapshots.WHATS)
     ledger = ledger or read_ledger(directory)
     lying = defaultdict(list)
     for place in ledger.entries:
-        wanted = trials is None or place.entry.trial in trials
-        if place.entry.what == what and wanted:
+        entry = place.entry
+        if entry.what != what:
+            continue
+        if wanted is None or (entry.trial, entry.step) in wanted:
             lying[place.path].append(place)
     for path, places in lying.items():
         rows = [place.row for place in places]
