@@ -42,6 +42,23 @@ def test_a_study_of_seconds_is_not_measured(program_and_jobs):
     assert measured[0].ticks_per_second > 0
 
 
+def test_what_was_known_to_be_too_short_is_not_glanced_at_again(
+    program_and_jobs, monkeypatch
+):
+    program, jobs = program_and_jobs
+    monkeypatch.setattr(Program, "advance", None)  # would raise if it were called
+    assert fastest(program, jobs * 40, known=1e6) == (program, [])
+
+
+def test_what_is_known_to_take_long_is_measured(program_and_jobs, monkeypatch):
+    program, jobs = program_and_jobs
+    monkeypatch.setattr(
+        calibration, "_measure", lambda program, jobs: Measured(program.layout, 1.0)
+    )
+    _, measured = fastest(program, jobs * 40, lambda layout: False, known=1e-3)
+    assert [m.layout for m in measured] == [program.layout]
+
+
 def test_a_study_of_a_few_calls_is_not_even_glanced_at(program_and_jobs, monkeypatch):
     """Two calls of one chunk would be more than a twentieth of it."""
     program, jobs = program_and_jobs

@@ -23,7 +23,7 @@ def measured(monkeypatch):
     """Every program is measured, and width 2 found to be the fastest."""
     names = []
 
-    def fastest(program, jobs, fits=None):
+    def fastest(program, jobs, fits, known):
         layout = tuner.Layout(2, 2, 2)
         names.append(program.group.static["activation"])
         chosen = program.at(layout)
@@ -46,6 +46,23 @@ def test_a_measured_layout_is_kept_and_remembered(measured, tmp_path):
     assert second.layout == first.layout
     assert second.metrics("train").equals(first.metrics("train"))
     assert tuner.run(study, tmp_path / "first").layout == first.layout
+
+
+def test_a_glance_that_led_to_nothing_is_not_repeated(monkeypatch, tmp_path):
+    study = small.study(
+        space=small.space(activation="relu"),
+        rounds=[tuner.Round(trials=12, max_train_steps=400)],
+    )
+    glances, glance = [], calibration._glance
+    monkeypatch.setattr(
+        calibration, "_glance", lambda *given: (glances.append(1), glance(*given))[1]
+    )
+    first = tuner.run(study, tmp_path / "first")
+    assert glances == [1]
+    second = tuner.run(study, tmp_path / "second")
+    assert glances == [1]
+    assert second.layout == first.layout
+    assert second.metrics("train").equals(first.metrics("train"))
 
 
 def test_what_is_asked_for_is_not_measured(measured, tmp_path):

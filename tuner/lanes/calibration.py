@@ -4,7 +4,7 @@ The rule's layout is compiled in any case. A glance at it, two calls with one ch
 device, says how long the group will train, and a twentieth of that may be spent on
 other widths: each costs the compilation of one function and a few calls on full lanes.
 So a study of seconds is never measured, and one of hours always is; where even the
-glance would take longer than that, there is none.
+glance would take longer than that, or its outcome is remembered, there is none.
 """
 
 import dataclasses
@@ -47,6 +47,7 @@ def fastest(
     program: Program,
     jobs: Sequence[Job],
     fits: Callable[[Layout], bool] = lambda layout: True,
+    known: float | None = None,
 ) -> tuple[Program, list[Measured]]:
     """The program at the layout that trains it fastest, and all that was measured.
 
@@ -54,19 +55,19 @@ def fastest(
         program: compiled, at the layout of the rule.
         jobs: all it is to train.
         fits: whether a layout's lanes have room in memory.
+        known: its ticks a second at an earlier glance; None if there was none.
 
     Returns:
         The same program, or one at another layout, compiled; and nothing measured
-        where the group is too short for a glance.
+        where the group is too short for a glance, or for more than the known one.
     """
     if 2 * _ticks(program, chunks=1) > SHARE * sum(job.ticks for job in jobs):
         return program, []
     with calibrating():
-        _fill(program, jobs, chunks=1)
-        glance = _timed(program, jobs, chunks=1, calls=1)
-        budget = _budget(jobs, glance)
+        glances = [] if known else [_glance(program, jobs)]
+        budget = _budget(jobs, known or glances[0].ticks_per_second)
         if _price(program) > budget:
-            return program, [glance]
+            return program, glances
         _fill(program, jobs, program.layout.chunks)
         best, measured = _compare(program, jobs, fits, budget)
     best.compile()
@@ -80,10 +81,16 @@ def speed(program: Program, jobs: Sequence[Job]) -> Measured:
         return _measure(program, jobs)
 
 
-def _budget(jobs: Sequence[Job], measured: Measured) -> float:
+def _glance(program: Program, jobs: Sequence[Job]) -> Measured:
+    """How fast it trains, about, with one chunk a device."""
+    _fill(program, jobs, chunks=1)
+    return _timed(program, jobs, chunks=1, calls=1)
+
+
+def _budget(jobs: Sequence[Job], ticks_per_second: float) -> float:
     """Seconds that may be spent, given how fast the jobs would train."""
     ticks = sum(job.ticks for job in jobs)
-    return min(SHARE * ticks / measured.ticks_per_second, MOST_SECONDS)
+    return min(SHARE * ticks / ticks_per_second, MOST_SECONDS)
 
 
 def _price(program: Program) -> float:

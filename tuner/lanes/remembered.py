@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-LAYOUTS = "layouts.json"
+LAYOUTS, SPEEDS = "layouts.json", "speeds.json"
 VARIABLE = "TUNER_CACHE_DIR"
 
 
@@ -32,6 +32,16 @@ def recall(fingerprint: str) -> int | None:
 def remember(fingerprint: str, width: int) -> None:
     """Keep what was fastest."""
     write(LAYOUTS, _key(fingerprint), width)
+
+
+def recall_speed(fingerprint: str) -> float | None:
+    """The ticks a second of a program at a glance, if there was one."""
+    return read(SPEEDS, _key(fingerprint))
+
+
+def remember_speed(fingerprint: str, ticks_per_second: float) -> None:
+    """Keep what a glance has shown."""
+    write(SPEEDS, _key(fingerprint), ticks_per_second)
 
 
 def read(name: str, key: str) -> int | float | None:

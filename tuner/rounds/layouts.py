@@ -103,9 +103,7 @@ class Layouts:
         program.compile()
         self._room.confirm(name, program)
         if not final and may_measure:
-            program, self.measured[name] = calibration.fastest(
-                program, jobs, functools.partial(self._fits_beside, name, program)
-            )
+            program = self._fastest(name, program, jobs)
             self._room.confirm(name, program)
         if name not in self.known:
             self.known[name] = program.layout
@@ -113,6 +111,17 @@ class Layouts:
             if self._width_of_alike(name) is not None:
                 fingerprint = self._groups[name].fingerprint
                 remembered.remember(fingerprint, program.layout.width)
+        return program
+
+    def _fastest(self, name: str, program: Program, jobs: Sequence[Job]) -> Program:
+        """Measure; a glance that leads to nothing is not repeated in another run."""
+        fingerprint = self._groups[name].fingerprint
+        fits = functools.partial(self._fits_beside, name, program)
+        known = remembered.recall_speed(fingerprint)
+        program, measured = calibration.fastest(program, jobs, fits, known)
+        self.measured[name] = measured
+        if len(measured) == 1:
+            remembered.remember_speed(fingerprint, measured[0].ticks_per_second)
         return program
 
     def _fits_beside(self, name: str, program: Program, layout: Layout) -> bool:
