@@ -18,9 +18,8 @@ from pathlib import Path
 
 import damaging
 import jax
-import polars as pl
 from displays import Told
-from equal_runs import assert_equal
+from equal_runs import assert_equal, without_notes
 from kept import make_run
 
 import tuner
@@ -55,7 +54,7 @@ def endure(runs, first, folder):
         trained += len(again)
         try:
             assert tuner.check_files(run).is_sound
-            assert_equal(_without_notes(repaired), whole)
+            assert_equal(without_notes(repaired), whole)
         except AssertionError as error:
             raise AssertionError(f"seed {seed}, {done}") from error
         shutil.rmtree(run)
@@ -93,17 +92,6 @@ def _damage(run, chance):
         if not (run / "trials.sqlite").is_file():
             raise AssertionError(done)
     return done
-
-
-def _without_notes(run):
-    """The run as it would read had nobody written of what happened."""
-
-    class Quiet(type(run)):
-        @property
-        def trials(self):
-            return super().trials.with_columns(note=pl.lit(""))
-
-    return Quiet(run.directory)
 
 
 def main():

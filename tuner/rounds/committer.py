@@ -14,7 +14,7 @@ from tuner.rounds.cadence import Cadence
 from tuner.store.snapshots import Stack
 from tuner.store.writer import Commit, Saved, Writer
 
-MOST_KEPT_BYTES = 2**24
+MOST_KEPT_BYTES = 2**24  # that wait to be written, unless the disk is slower
 
 
 class Committer:
