@@ -1,10 +1,8 @@
-"""What a run directory holds, as plain values; and snapshots that are NumPy files."""
+"""What a run directory holds, as plain values."""
 
 import dataclasses
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from tuner.store import reader
 from tuner.store.writer import Commit, Writer
@@ -48,18 +46,6 @@ def _state(directory: Path, trial: int, what: str) -> tuple[int, dict[str, list]
 def strangers(directory: Path) -> set[str]:
     """Files that a sound run would not have."""
     known = {"lock", "trials.sqlite", "study.json"}
-    for file in reader.read_ledger(directory).files.values():
-        known |= file.sha256.keys()
+    known |= reader.read_ledger(directory).files.keys()
     found = (path for path in directory.rglob("*") if path.is_file())
     return {path.relative_to(directory).as_posix() for path in found} - known
-
-
-def save(folder: Path, arrays) -> dict[str, Any]:
-    folder.mkdir()
-    for leaf, array in arrays.items():
-        np.save(folder / leaf.replace("/", "-"), array)
-    return {}
-
-
-def load(folder: Path, empty) -> dict[str, np.ndarray]:
-    return {path.stem: np.load(path) for path in folder.glob("*.npy")}

@@ -22,7 +22,7 @@ from tuner.store.audit import HEADS, VERDICT
 from tuner.store.durable import DamagedError
 from tuner.store.writer import Writer
 
-KEPT = Path(__file__).parent / "kept" / "format_3"
+KEPT = Path(__file__).parent / "kept" / "format_4"
 LEDGER, JOURNAL = "trials.sqlite", "trials.sqlite-journal"
 
 
@@ -128,8 +128,7 @@ def _choose(run, chance):
     kinds = {}
     for path in _files(run):
         folder, _, name = path.rpartition("/")
-        is_hashed = folder.endswith("/d")  # of Orbax, named by chance
-        kind = "d" if is_hashed else folder if "metrics" in folder else name
+        kind = folder or name
         kinds.setdefault(kind, []).append(path)
     likely = [LEDGER, LEDGER] if LEDGER in kinds else []  # most of it is empty pages
     return chance.choice(kinds[chance.choice([*sorted(kinds), *likely])])
@@ -251,7 +250,7 @@ def complaints(run, changed, right, chance, *, ask_all=False):
             continue
         if error is not None:
             path = error.path.relative_to(run).as_posix()
-            if path not in named and not any(c.startswith(f"{path}/") for c in named):
+            if path not in named:
                 yield f"{name} blames {path}, which is as it was: {error}"
         elif answer != right[name]:
             yield f"{name} is wrong: {answer} in place of {right[name]}"
@@ -266,8 +265,7 @@ def _audited_wrongly(run, changed):
         yield "check_files blames the ledger, which is as it was"
     if audit.ledger is None:
         return
-    named = {p for file in audit.ledger.files.values() for p in file.sha256}
-    checked = named | {HEADS[0], HEADS[2]}
+    checked = {*audit.ledger.files, HEADS[0], HEADS[2]}
     if blamed != changed & checked:
         yield f"check_files blames {blamed}, but changed were {changed & checked}"
 

@@ -1,6 +1,6 @@
 """A run as a value: open a directory, read its tables, restore its states.
 
-Reading needs no JAX; restoring a state does, since snapshots are Orbax's.
+Reading needs no JAX, nor does restoring a state but for its classes, by `like=`.
 """
 
 import json

@@ -16,7 +16,7 @@ def run(tmp_path, monkeypatch):
 def test_a_sound_run_is_said_to_be_sound(command, run):
     printed = command("check-files", "run")
     assert printed.code == 0
-    assert printed.out == "run is sound: 63 files are as written.\n"
+    assert printed.out == "run is sound: 18 files are as written.\n"
 
 
 def test_damage_is_told_with_what_is_lost_and_what_is_not(command, run):
@@ -27,7 +27,7 @@ def test_damage_is_told_with_what_is_lost_and_what_is_not(command, run):
     assert (
         printed.out
         == """\
-run is damaged: 62 files are as written, 1 is not.
+run is damaged: 17 files are as written, 1 is not.
 
 damaged  metrics/train/000004.parquet: is missing
    lost  12 rows of table `train`, of trials 6, 7
@@ -117,7 +117,7 @@ def test_a_damaged_run_trains_again_what_was_lost_and_ends_as_runs_do(command, r
     (run / "metrics/train/000004.parquet").unlink()
     printed = command("repair", "run")
     assert printed.code == 0, printed.err
-    assert printed.out.startswith("run is damaged: 62 files are as written, 1 is not.")
+    assert printed.out.startswith("run is damaged: 17 files are as written, 1 is not.")
     assert "The best of 8 trials" in printed.out
     assert "\nreport: run/report.html\n" in printed.out
     assert command("check-files", "run").code == 0

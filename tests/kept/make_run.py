@@ -1,6 +1,6 @@
 """Makes the run that is kept for ever, of the format of today: FOLDER.
 
-    PYTHONPATH=tests:. python -m kept.make_run tests/kept/format_3
+    PYTHONPATH=tests:. python -m kept.make_run tests/kept/format_4
 
 It was interrupted in its second round, so there are states of all kinds; a trial broke;
 and a verdict lies beside it. Made once for each format: what a version has written is
@@ -92,6 +92,7 @@ def make(folder):
     for path in (folder / "steps").iterdir():
         if path.is_dir():
             shutil.rmtree(path)  # the runs that the verdict rests on
+    (folder / "tmp").rmdir()
     (folder / "lock").unlink()  # says who made it
     return run
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 
 import pytest
@@ -18,11 +17,6 @@ from tuner.store import space
 from tuner.store.place import UnwritableError
 
 LAYOUT = "2x1x2"
-
-# Where one of Orbax's writes fails, others report to an event loop that is closed.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)
 
 
 class Filling(Told):
@@ -117,6 +111,5 @@ def test_a_directory_that_goes_away_ends_the_run_which_goes_on_when_it_is_back(
     display = Filling(5, lambda: directory.rename(elsewhere), None)
     with pytest.raises(UnwritableError, match="but it is gone; put it back"):
         tuner.run(small.study(), directory, layout=LAYOUT, display=display)
-    shutil.rmtree(directory, ignore_errors=True)  # Orbax makes what it does not find
     elsewhere.rename(directory)
     assert_equal(tuner.run(small.study(), directory), uninterrupted)

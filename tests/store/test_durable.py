@@ -38,7 +38,7 @@ def test_a_written_file_holds_its_bytes(run):
 
 def test_a_written_file_comes_with_its_sha256(run):
     sha256 = durable.write_durably(run, "study.json", b"rows")
-    assert sha256 == {"study.json": hashlib.sha256(b"rows").hexdigest()}
+    assert sha256 == hashlib.sha256(b"rows").hexdigest()
 
 
 def test_a_written_file_replaces_an_earlier_one(run):
@@ -56,31 +56,21 @@ def test_a_file_is_flushed_then_moved_then_its_folder_flushed(run, order):
     ]
 
 
-def test_all_in_a_folder_is_flushed_before_it_moves(run, order):
-    _draft_folder(run)
-    durable.publish(run, "snapshots/1")
-    moved = order.index(("move", "snapshots-1"))
-    assert {name for _, name in order[:moved]} == {"snapshots-1", "a", "inner", "b"}
-    assert order[moved + 1 :] == [("flush", "snapshots")]
-
-
-def test_a_published_folder_comes_with_the_sha256_of_each_file(run):
-    _draft_folder(run)
-    assert durable.publish(run, "snapshots/1") == {
-        "snapshots/1/a": hashlib.sha256(b"A").hexdigest(),
-        "snapshots/1/inner/b": hashlib.sha256(b"B").hexdigest(),
-    }
+def test_what_another_has_drafted_is_published_with_its_sha256(run, order):
+    durable.draft(run, "snapshots/1").write_bytes(b"A")
+    assert durable.publish(run, "snapshots/1") == hashlib.sha256(b"A").hexdigest()
+    assert [each for each, _ in order] == ["flush", "move", "flush"]
+    assert (run / "snapshots/1").read_bytes() == b"A"
 
 
 def test_nothing_is_left_of_a_draft(run):
-    _draft_folder(run)
-    durable.publish(run, "snapshots/1")
+    durable.write_durably(run, "snapshots/1", b"A")
     assert list((run / "tmp").iterdir()) == []
 
 
 def test_a_file_as_it_was_written_is_read(run):
     sha256 = durable.write_durably(run, "study.json", b"rows")
-    data = durable.read_verified(run, "study.json", sha256["study.json"], "rows")
+    data = durable.read_verified(run, "study.json", sha256, "rows")
     assert data == b"rows"
 
 
@@ -144,10 +134,3 @@ def test_a_file_that_cannot_be_read_is_named_and_is_no_damage(run, monkeypatch):
     monkeypatch.setattr(Path, "read_bytes", fails)
     with pytest.raises(PermissionError, match=r"`.*/part` cannot be read now \(Perm"):
         durable.read_verified(run, "part", "0" * 64, "3 rows")
-
-
-def _draft_folder(run: Path) -> None:
-    work = durable.draft(run, "snapshots/1")
-    (work / "inner").mkdir(parents=True)
-    (work / "a").write_bytes(b"A")
-    (work / "inner" / "b").write_bytes(b"B")

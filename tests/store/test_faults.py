@@ -1,8 +1,8 @@
 """A writer killed at any point of a run, and what is found on the disk thereafter.
 
-A point lies before every flush, move and removal of a file and before every transaction
-of the ledger; after one is before the next. What is tested is the order of things, not
-the disk, nor Orbax: a flush does nothing here, and a snapshot is NumPy files.
+A point lies before every snapshot, flush, move and removal of a file, and before every
+transaction of the ledger; after one is before the next. What is tested is the order of
+things, not the disk: a flush does nothing here.
 """
 
 import shutil
@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from contents import bring, contents, load, save, strangers
+from contents import bring, contents, strangers
 
 from tuner.store import database, durable, reader, snapshots
 from tuner.store.ledger import Share
@@ -91,19 +91,18 @@ def story(row, stack, frame) -> list[Commit]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_disk_and_no_orbax():
+def no_disk():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(durable, "flush", lambda path: None)
-        patch.setattr(snapshots, "save", save)
-        patch.setattr(snapshots, "load", load)
         yield
 
 
 @pytest.fixture(scope="module")
-def points(no_disk_and_no_orbax):
+def points(no_disk):
     points = Points()
     with pytest.MonkeyPatch.context() as patch:
         for module, name in [
+            (snapshots, "save"),
             (durable, "flush"),
             (Path, "replace"),
             (Path, "unlink"),

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from contents import bring, contents, load, save, strangers
+from contents import bring, contents, strangers
 from disks import Disk
 
 from tuner.store import database, durable, reader, snapshots
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 SCHEMA = {"trial": pl.Int32, "step": pl.Int32, "loss": pl.Float32}
 RUN = Path("runs", "digits")  # neither of the two is there before
 WRITES_TO_GO_ON = 60  # at least so many are made by most runs that are gone on with
-EVERY = 3  # of how many writes one is looked at twice, of how many cuts one is two
+EVERY = 2  # of how many writes one is looked at twice, of how many cuts one is two
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,7 @@ def watch():
         patch.setattr(shutil, "rmtree", watch.before(shutil.rmtree))
         for name in ("replace", "unlink", "mkdir", "write_bytes"):
             patch.setattr(Path, name, watch.before(getattr(Path, name)))
-        patch.setattr(snapshots, "save", save)
-        patch.setattr(snapshots, "load", load)
+        patch.setattr(snapshots, "save", watch.before(snapshots.save))
         yield watch
 
 

@@ -107,7 +107,7 @@ def test_a_state_that_becomes_another_while_it_is_read_is_that_one(
 
 def test_a_reader_that_is_always_outrun_gives_up(run, writer, stack, outrun):
     outrun(at_step(writer, stack, step) for step in itertools.count(6))
-    with pytest.raises((DamagedError, OSError, ValueError)):
+    with pytest.raises(DamagedError, match="is missing"):
         reader.read_state(run, 2, "running")
 
 
@@ -130,13 +130,14 @@ def test_a_read_only_copy_is_read_and_nothing_written(run, tmp_path_factory):
     assert sorted(copy.rglob("*"), reverse=True) == paths
 
 
-def test_nothing_but_a_state_needs_jax(run):
+def test_nothing_that_is_read_needs_jax(run):
     program = """
 import pathlib, sys
 from tuner.store import reader
 run = pathlib.Path(sys.argv[1])
 reader.read_table(run, "train")
-assert not {"jax", "orbax"} & sys.modules.keys()
+reader.read_state(run, 1, "last")
+assert not {"jax", "jaxlib"} & sys.modules.keys()
 """
     subprocess.run([sys.executable, "-c", program, run], check=True)
 
@@ -148,15 +149,12 @@ def test_a_flipped_bit_in_a_part_names_it_and_what_is_lost(run, flip):
         reader.read_table(run, "train")
 
 
-def test_a_flipped_bit_in_any_file_of_a_snapshot_is_noticed(run, flip):
-    files = [path for path in (run / "snapshots/000001-0").rglob("*") if path.is_file()]
-    assert len(files) > 3
-    for file in files:
-        flip(file, 77)
-        message = f"{file}` does not match its sha256, so a state of trial 1, 2 cannot"
-        with pytest.raises(DamagedError, match=message):
-            reader.read_state(run, 2, "best")
-        flip(file, 77)
+def test_a_flipped_bit_in_a_snapshot_names_it_and_whose_states_are_lost(run, flip):
+    file = run / "snapshots/000001-0.npz"
+    flip(file, 77)
+    message = f"{file}` does not match its sha256, so a state of trial 1, 2 cannot"
+    with pytest.raises(DamagedError, match=message):
+        reader.read_state(run, 2, "best")
 
 
 def test_a_missing_part_is_damage(run):

@@ -20,8 +20,21 @@ LEAVES = {
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory) -> dict[str, np.ndarray]:
-    folder = tmp_path_factory.mktemp("snapshots") / "1"
-    return load(folder, save(folder, LEAVES))
+    return saved_and_loaded(tmp_path_factory.mktemp("snapshots"), LEAVES)
+
+
+def saved_and_loaded(folder, arrays):
+    """Of two stacks, the second of one row."""
+    rows = len(next(iter(arrays.values()), [0]))
+    stacks = [of_rows(arrays, 0, rows - 1), of_rows(arrays, rows - 1, rows)]
+    save(folder / "1.npz", stacks)
+    return load((folder / "1.npz").read_bytes())
+
+
+def of_rows(arrays, first, last):
+    entries = [Entry(trial=i, what="last", step=5) for i in range(first, last)]
+    cut = {leaf: array[first:last] for leaf, array in arrays.items()}
+    return Stack(entries=tuple(entries), arrays=cut)
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
@@ -36,16 +49,23 @@ def test_no_leaf_is_added(loaded):
     assert loaded.keys() == LEAVES.keys()
 
 
+def test_numpy_alone_reads_it(tmp_path):
+    saved_and_loaded(tmp_path, LEAVES)
+    with np.load(tmp_path / "1.npz") as arrays:
+        assert arrays["float32"].tolist() == LEAVES["float32"].tolist()
+        (kind,) = arrays["bfloat16"].dtype.names
+        assert arrays["bfloat16"].view(kind).tolist() == LEAVES["bfloat16"].tolist()
+
+
 def test_any_text_is_a_path_of_a_leaf(tmp_path):
-    leaves = ["a", "a/b", "a.b", "['a']['b']", ".c", "é %20", ""]
+    leaves = ["a", "a/b", "a.b", "['a']['b']", ".c", "é %20", "", "file", "a.npy"]
     arrays = {leaf: np.array([i]) for i, leaf in enumerate(leaves)}
-    save(tmp_path / "1", arrays)
-    assert load(tmp_path / "1", {}) == arrays
+    assert saved_and_loaded(tmp_path, arrays) == arrays
 
 
 @pytest.mark.parametrize("arrays", [{}, {"w": np.zeros((2, 0))}])
 def test_states_without_elements_come_back(tmp_path, arrays):
-    loaded = load(tmp_path / "1", save(tmp_path / "1", arrays))
+    loaded = saved_and_loaded(tmp_path, arrays)
     assert {leaf: a.shape for leaf, a in loaded.items()} == {
         leaf: a.shape for leaf, a in arrays.items()
     }

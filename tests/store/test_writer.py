@@ -14,7 +14,7 @@ SCHEMA = {"trial": pl.Int32, "step": pl.Int32, "loss": pl.Float32}
 
 
 def snapshots(directory) -> list[str]:
-    return sorted(path.name for path in (directory / "snapshots").iterdir())
+    return sorted(path.stem for path in (directory / "snapshots").iterdir())
 
 
 def test_a_commit_brings_all_it_holds(tmp_path, writer, row, stack, frame):
@@ -73,11 +73,23 @@ def test_a_frame_without_rows_makes_no_part(tmp_path, writer, frame):
 
 
 def test_a_running_state_replaces_the_one_before(tmp_path, writer, row, stack):
-    both = [stack("running", {1: 3}), stack("running", {2: 3})]
-    writer.commit(Commit(trials=[row(1), row(2)], running=both))
-    assert snapshots(tmp_path) == ["000001-0", "000001-1"]
+    writer.commit(Commit(trials=[row(1), row(2)], running=[stack("running", {1: 3})]))
+    writer.commit(Commit(running=[stack("running", {2: 3})]))
+    assert snapshots(tmp_path) == ["000001-0", "000002-0"]
     writer.commit(Commit(running=[stack("running", {1: 6})]))
-    assert snapshots(tmp_path) == ["000001-1", "000002-0"]
+    assert snapshots(tmp_path) == ["000002-0", "000003-0"]
+
+
+def test_states_that_are_alike_and_kept_as_long_lie_in_one_file(
+    tmp_path, writer, row, stack
+):
+    kept = [stack("last", {1: 6}), stack("branch", {1: 4}), stack("last", {3: 6})]
+    running = [stack("running", {2: 3}), stack("running", {4: 3})]
+    trials = [row(1), row(2), row(3), row(4)]
+    writer.commit(Commit(trials=trials, kept=kept, running=running))
+    assert snapshots(tmp_path) == ["000001-0", "000001-1"]
+    assert read_state(tmp_path, 3, "last")[1]["params/w"].tolist() == [3006.0] * 3
+    assert read_state(tmp_path, 4, "running")[1]["step"] == 4003
 
 
 def test_a_running_state_of_another_trial_stays(tmp_path, writer, row, stack):
@@ -106,7 +118,7 @@ def test_a_snapshot_stays_while_a_state_lies_in_it(tmp_path, writer, stack):
 
 def test_what_is_saved_ahead_counts_once_a_commit_names_it(tmp_path, writer, stack):
     saved = writer.save([stack("last", {1: 5}), stack("branch", {1: 3})])
-    assert len(snapshots(tmp_path)) == 2
+    assert len(snapshots(tmp_path)) == 1
     assert not read_ledger(tmp_path).entries
     writer.commit(Commit(kept=[stack("last", {2: 6})]), saved)
     assert read_state(tmp_path, 1, "branch")[0] == 3
@@ -213,9 +225,10 @@ def test_a_writer_refused_for_damage_deletes_nothing_and_holds_no_lock(
 
 def test_what_no_row_names_is_swept_away(tmp_path):
     Writer(tmp_path).close()
-    (tmp_path / "tmp/snapshots-000001-0").mkdir()
-    (tmp_path / "snapshots/000001-0").mkdir()
-    (tmp_path / "snapshots/000001-0/manifest").touch()
+    (tmp_path / "tmp/snapshots-000001-0.npz").touch()
+    (tmp_path / "snapshots/000001-0.npz").mkdir()
+    (tmp_path / "snapshots/000001-0.npz/inside").touch()
+    (tmp_path / "snapshots/000001-1.npz").touch()
     (tmp_path / "metrics/train/000001.parquet").touch()
     Writer(tmp_path).close()
     files = {path.name for path in tmp_path.rglob("*") if not path.is_dir()}
@@ -254,9 +267,7 @@ def test_every_file_can_be_checked_by_other_tools(tmp_path, writer, stack, frame
     writer.commit(
         Commit(train=frame([1], range(3)), running=[stack("running", {1: 2})])
     )
-    named = {}
-    for file in read_ledger(tmp_path).files.values():
-        named |= file.sha256
+    named = read_ledger(tmp_path).files
     present = {
         path.relative_to(tmp_path).as_posix()
         for folder in ("metrics", "snapshots")
@@ -324,7 +335,7 @@ def test_what_is_known_to_be_damaged_is_forgotten_with_whose_it_was(
     (tmp_path / damaged[0]).unlink()
     (tmp_path / damaged[1]).unlink()
     (tmp_path / damaged[1]).mkdir()
-    damaged += ["metrics/train/000002.parquet", "snapshots/000003-0"]
+    damaged += ["metrics/train/000002.parquet", "snapshots/000003-0.npz"]
     with pytest.raises(DamagedError):
         Writer(tmp_path)
     with Writer(tmp_path, damaged=damaged) as mending:

@@ -15,7 +15,7 @@ _HEADS = {
 Beyond repair: without its ledger nothing says which records count, or where trials
 stand. Put the file back from a copy of the run, or run the study in another directory.
 What can still be read, unverified: the parts in metrics/ as Parquet, by any tool that
-reads it, and the states in snapshots/, by Orbax.""",
+reads it, and the states in snapshots/, by NumPy.""",
     DEFINITION: """\
 Beyond repair: without its definition nothing says which study this was. Put the file
 back from a copy of the run, or run the study in another directory. What else is not
@@ -61,7 +61,7 @@ def _numbers(trials: Sequence[int]) -> str:
 
 def _left(audit: Audit) -> Iterator[str]:
     """What is not lost, and what can be done."""
-    paths = {damage.named for damage in audit.damaged}
+    paths = {damage.path for damage in audit.damaged}
     for path, text in _HEADS.items():
         if path in paths:
             yield text.format(directory=str(audit.directory))

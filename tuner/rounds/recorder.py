@@ -140,11 +140,8 @@ class Recorder:
         return sum(a.nbytes for stack in self._kept for a in stack.arrays.values())
 
     def take_kept(self) -> list[Stack]:
-        """The states that wait to be kept for good, and let others wait.
-
-        As few stacks as can be: a save of many states costs little more than of one.
-        """
-        kept, self._kept = _merged(self._kept), []
+        """The states that wait to be kept for good, and let others wait."""
+        kept, self._kept = self._kept, []
         return kept
 
     def take(
@@ -161,8 +158,8 @@ class Recorder:
             train=_frame(self._train, self._train_schema),
             valid=_frame(self._valid, self._valid_schema),
             trials=[self.rows[trial] for trial in sorted(self._changed)],
-            kept=_merged([*self.take_kept(), *bests]),
-            running=_merged(self._running),
+            kept=[*self.take_kept(), *bests],
+            running=self._running,
             shares=shares,
             dropped=dropped,
             figures=figures,
@@ -274,26 +271,6 @@ def _stack(copied: Copied, what: str) -> Stack:
         for trial, step in zip(copied.trials, steps, strict=True)
     )
     return Stack(entries=entries, arrays=copied.arrays)
-
-
-def _merged(stacks: Sequence[Stack]) -> list[Stack]:
-    """As few stacks as hold the same states: a save costs the same for one or many."""
-    alike: dict[tuple, list[Stack]] = {}
-    for stack in stacks:
-        kind = tuple((n, a.shape[1:], a.dtype) for n, a in stack.arrays.items())
-        alike.setdefault(kind, []).append(stack)
-    return [same[0] if len(same) == 1 else _joined(same) for same in alike.values()]
-
-
-def _joined(stacks: Sequence[Stack]) -> Stack:
-    """Stacks of the same leaves as one."""
-    return Stack(
-        entries=tuple(entry for stack in stacks for entry in stack.entries),
-        arrays={
-            name: np.concatenate([stack.arrays[name] for stack in stacks])
-            for name in stacks[0].arrays
-        },
-    )
 
 
 def _rows_of(copied: Copied, rows: Sequence[int]) -> Copied:

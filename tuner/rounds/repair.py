@@ -21,7 +21,7 @@ from tuner.rounds.start import Choice, start
 from tuner.rounds.stopping import stop_before_the_start
 from tuner.runs import Run
 from tuner.store import verdict
-from tuner.store.audit import VERDICT, Audit, check_files
+from tuner.store.audit import DEFINITION, LEDGER, VERDICT, Audit, check_files
 from tuner.store.durable import DamagedError
 from tuner.store.ledger import Ledger
 from tuner.store.reader import read_definition, read_ledger
@@ -64,7 +64,7 @@ def repair(
     directory = Path(directory)
     audit = check_files(directory)
     for damage in audit.damaged:
-        if audit.is_beyond_repair and damage.named == damage.path != VERDICT:
+        if damage.path in (LEDGER, DEFINITION):  # which is beyond repair
             raise DamagedError(directory / damage.path, damage.damage, damage.lost)
     there = read_definition(directory)["study"]["rounds"]
     rounds = [*study.rounds, *map(round_of, there[len(study.rounds) :])]
@@ -81,7 +81,7 @@ def _forget(study: Study, audit: Audit, lock: bool) -> None:
     before = read_definition(directory)
     plan = preflight(study, chosen(None, before, directory))
     start(plan, directory, before, Choice())  # refuses another study, or other code
-    damaged = {damage.named for damage in audit.damaged} - {VERDICT}
+    damaged = {damage.path for damage in audit.damaged} - {VERDICT}
     ledger = audit.ledger
     assert ledger is not None  # else it is beyond repair
     with Writer(directory, locked=lock, damaged=damaged) as writer:
@@ -95,7 +95,7 @@ def _forget(study: Study, audit: Audit, lock: bool) -> None:
         if damaged:
             rows = [row for row in ledger.trials if row.trial in again]
             writer.restart([anew(row, NOTE) for row in rows])
-        if any(damage.named == VERDICT for damage in audit.damaged):
+        if any(damage.path == VERDICT for damage in audit.damaged):
             verdict.remove(directory)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from tuner.store import database, definition, durable, lock, lost, snapshots, tables
 from tuner.store import verdict as verdicts
 from tuner.store.durable import DamagedError
-from tuner.store.ledger import FileRow, Ledger, TrialRow
+from tuner.store.ledger import Ledger, TrialRow
 
 LEDGER, DEFINITION = database.NAME, definition.NAME
 VERDICT = f"{verdicts.FOLDER}/{verdicts.NAME}"
@@ -33,14 +33,12 @@ class Damage:
 
     Attributes:
         path: in the run's directory.
-        named: the part or snapshot that it belongs to, as the ledger names it.
         damage: what is wrong with it, as in "`path` is missing".
         lost: what cannot be read without it.
         trials: whose records those are.
     """
 
     path: str
-    named: str
     damage: str
     lost: str
     trials: tuple[int, ...] = ()
@@ -74,7 +72,7 @@ class Audit:
     @property
     def is_beyond_repair(self) -> bool:
         """Whether what says which records there are is lost."""
-        return any(damage.named in (LEDGER, DEFINITION) for damage in self.damaged)
+        return any(damage.path in (LEDGER, DEFINITION) for damage in self.damaged)
 
     @property
     def trials(self) -> tuple[int, ...]:
@@ -102,7 +100,7 @@ def check_files(directory: str | Path) -> Audit:
     unnamed: Sequence[str] = ()
     if ledger is not None:
         unnamed = sorted(_unnamed(directory, ledger))
-        sound += [path for file in ledger.files.values() for path in file.sha256]
+        sound += ledger.files
         damaged += _current(directory, _check_named(directory, ledger))
     bad = {damage.path for damage in damaged}
     return Audit(
@@ -127,8 +125,7 @@ def _check_heads(directory: Path) -> tuple[list[str], list[Damage], Ledger | Non
         try:
             read[path] = reader(directory)
         except DamagedError as error:
-            damage = Damage(path=path, named=path, damage=error.damage, lost=error.lost)
-            damaged.append(damage)
+            damaged.append(Damage(path=path, damage=error.damage, lost=error.lost))
         else:
             there += [path] if read[path] is not None else []
     return there, damaged, read.get(LEDGER)
@@ -150,25 +147,16 @@ def _read_ledger(directory: Path) -> Ledger:
 
 def _check_named(directory: Path, ledger: Ledger) -> list[Damage]:
     """The damage to the files that rows name, and what it means."""
-    damaged = [
-        Damage(path=path, named=file.path, damage=error.damage, lost="")
-        for file in ledger.files.values()
-        for path, error in _damaged_files(directory, file)
-    ]
+    damaged = []
+    for path, file in ledger.files.items():
+        try:
+            durable.read_verified(directory, path, file.sha256, "")
+        except DamagedError as error:
+            damaged.append(Damage(path=path, damage=error.damage, lost=""))
     if not damaged:
         return []
-    whose = _Whose(directory, ledger, {damage.named for damage in damaged})
+    whose = _Whose(directory, ledger, {damage.path for damage in damaged})
     return [whose.told(damage) for damage in damaged]
-
-
-def _damaged_files(
-    directory: Path, file: FileRow
-) -> Iterator[tuple[str, DamagedError]]:
-    for path, sha256 in file.sha256.items():
-        try:
-            durable.read_verified(directory, path, sha256, "")
-        except DamagedError as error:
-            yield path, error
 
 
 def _current(directory: Path, damaged: list[Damage]) -> list[Damage]:
@@ -177,7 +165,7 @@ def _current(directory: Path, damaged: list[Damage]) -> list[Damage]:
     The ledger forgets a file before it is removed: one that is named still was there.
     """
     newer = database.read(directory) if damaged else None
-    return [damage for damage in damaged if newer and damage.named in newer.files]
+    return [damage for damage in damaged if newer and damage.path in newer.files]
 
 
 class _Whose:
@@ -199,16 +187,16 @@ class _Whose:
     def told(self, damage: Damage) -> Damage:
         """The same, with what was lost by it."""
         trials: Iterable[int] = ()
-        if damage.named.startswith(f"{snapshots.FOLDER}/"):
-            entries = [p.entry for p in self._ledger.entries if p.path == damage.named]
+        if damage.path.startswith(f"{snapshots.FOLDER}/"):
+            entries = [p.entry for p in self._ledger.entries if p.path == damage.path]
             states = ", ".join(f"{e.what} of trial {e.trial}" for e in entries)
             lost, trials = f"states: {states}", {entry.trial for entry in entries}
-        elif rows := self._ledger.files[damage.named].rows:
-            lost = f"{rows} rows of table `{_table(damage.named)}`"
-            beside = f"{tables.folder('train')}/{PurePosixPath(damage.named).name}"
+        elif rows := self._ledger.files[damage.path].rows:
+            lost = f"{rows} rows of table `{_table(damage.path)}`"
+            beside = f"{tables.folder('train')}/{PurePosixPath(damage.path).name}"
             trials = self._parts.get(beside, self._short)
         else:
-            lost = f"the columns of table `{_table(damage.named)}`"
+            lost = f"the columns of table `{_table(damage.path)}`"
         return dataclasses.replace(damage, lost=lost, trials=tuple(sorted(trials)))
 
 
@@ -221,8 +209,7 @@ def _own_steps(row: TrialRow) -> int:
 
 
 def _unnamed(directory: Path, ledger: Ledger) -> Iterator[str]:
-    known = {*HEADS, *_UNCHECKED}
-    known.update(path for file in ledger.files.values() for path in file.sha256)
+    known = {*HEADS, *_UNCHECKED, *ledger.files}
     for folder, folders, files in os.walk(directory):
         at = Path(folder).relative_to(directory)
         if at == Path():

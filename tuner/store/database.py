@@ -2,7 +2,8 @@
 
 It keeps a rollback journal and no WAL, which can be read neither from a read-only place
 nor from a copy. SQLite does not notice a flipped bit, so each row ends in a checksum,
-and the row of the run says how many rows the other tables have, and the sums of theirs.
+and the row of the run says how many rows the other tables have, and the sums of theirs;
+its indices, by which a writer finds rows, are held against the tables.
 """
 
 import collections
@@ -191,7 +192,6 @@ _SCHEMA = (
         path text primary key,
         rows integer not null,
         sha256 text not null,
-        empty text not null,
         checksum integer not null
     ) strict""",
     """create table entries (
@@ -299,6 +299,9 @@ def _select(path: Path, lying_at: Path, mode: str) -> dict[str, list[tuple]]:
             table: connection.execute(f"select * from {table}").fetchall()
             for table in _COUNTED
         }
+        [(said,)] = connection.execute("pragma integrity_check(1)")
+    if said != "ok":  # as of an index, by which a writer finds rows
+        raise DamagedError(path, f"is no sound database ({said})", _ALL)
     return {"run": run, **tables}
 
 

@@ -12,7 +12,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 
 class DamagedError(RuntimeError):
@@ -29,34 +29,24 @@ class DamagedError(RuntimeError):
         self.lost = lost
 
 
-def write_durably(directory: Path, path: str, data: bytes) -> dict[str, str]:
-    """Writes a file and returns its sha256, by path, once all of it is on disk."""
+def write_durably(directory: Path, path: str, data: bytes) -> str:
+    """Writes a file and returns its sha256, once all of it is on disk."""
     draft(directory, path).write_bytes(data)
     return publish(directory, path)
 
 
-def publish(directory: Path, path: str) -> dict[str, str]:
-    """Moves the draft of `path`, a file or a folder, to its place.
-
-    Returns:
-        The sha256 of each of its files, by path.
-    """
+def publish(directory: Path, path: str) -> str:
+    """Moves the draft of the file `path` to its place, and returns its sha256."""
     work, final = draft(directory, path), directory / path
-    written = [work, *sorted(work.rglob("*"))]
-    for each in written:
-        flush(each)
-    sha256 = {
-        PurePosixPath(path, file.relative_to(work)).as_posix(): _sha256(file)
-        for file in written
-        if file.is_file()
-    }
+    flush(work)
+    sha256 = _sha256(work)
     work.replace(final)
     flush(final.parent)
     return sha256
 
 
 def draft(directory: Path, path: str) -> Path:
-    """Where the file or folder `path` is prepared."""
+    """Where the file `path` is prepared."""
     return directory / "tmp" / path.replace("/", "-")
 
 

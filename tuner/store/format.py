@@ -9,7 +9,7 @@ and the definition is sealed JSON with `format` in it.
 from pathlib import Path
 from typing import Any
 
-FORMAT = 3
+FORMAT = 4
 
 
 class FormatError(ValueError):

@@ -63,27 +63,24 @@ class TrialRow:
 
 @dataclass(frozen=True, kw_only=True)
 class FileRow:
-    """What the ledger says of a part or a snapshot.
+    """What the ledger says of the file of a part or a snapshot.
 
     Attributes:
-        path: of the part's file or the snapshot's folder.
+        path: of the file.
         rows: of the part's table, or states in the snapshot.
-        sha256: of each of its files, by path.
-        empty: the snapshot's leaves without elements: {leaf: {shape, dtype}}.
+        sha256: of all that it holds.
     """
 
     path: str
     rows: int
-    sha256: Mapping[str, str]
-    empty: Mapping[str, Any]
+    sha256: str
 
     def __post_init__(self) -> None:
-        for path in (self.path, *self.sha256):
-            if not _is_inside(path, self.path):
-                raise ValueError(
-                    f"`path` must lie in {' or '.join(FOLDERS)}, and all files of it "
-                    f"below it, but got {path!r}"
-                )
+        top, *rest = self.path.split("/")  # no pathlib: a long run has ten thousand
+        if top not in FOLDERS or not rest or ".." in rest:
+            raise ValueError(
+                f"`path` must lie in {' or '.join(FOLDERS)}, but got {self.path!r}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,10 +136,3 @@ class Ledger:
                     f"(trial={entry.trial}, what={entry.what!r}, path={path!r}, "
                     f"row={row})"
                 )
-
-
-def _is_inside(path: str, above: str) -> bool:
-    """Whether a path is one of a file that belongs to the part or snapshot `above`."""
-    is_below = path == above or path.startswith(f"{above}/")
-    top, *rest = path.split("/")  # and no pathlib: a long run has ten thousand
-    return is_below and top in FOLDERS and bool(rest) and ".." not in rest

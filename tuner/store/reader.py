@@ -86,8 +86,7 @@ def read_state(
     for _ in range(COMMITS_OUTRUN):
         try:
             return _read_state(directory, trial, whats, ledger)
-        except (durable.DamagedError, OSError, ValueError):
-            # So fails, in one of these ways, what a commit removes while it is read.
+        except durable.DamagedError:  # a commit may have removed it meanwhile
             newer = read_ledger(directory)
             if newer.number == ledger.number:
                 raise
@@ -130,12 +129,11 @@ def read_states(
 def read_snapshot(directory: Path, path: str, ledger: Ledger) -> dict[str, np.ndarray]:
     """Returns the arrays of a snapshot, verified: path of the leaf -> [rows, ...]."""
     file = ledger.files[path]
-    trials = [str(place.entry.trial) for place in ledger.entries if place.path == path]
-    whose = shorten(f"a state of trial {', '.join(trials)}", 80, placeholder=" ...")
-    durable.check_inside(directory, path, whose)
-    for part, sha256 in file.sha256.items():
-        durable.read_verified(directory, part, sha256, whose)
-    return snapshots.load(directory / path, file.empty)
+    trials = {place.entry.trial for place in ledger.entries if place.path == path}
+    numbers = ", ".join(map(str, sorted(trials)))
+    whose = shorten(f"a state of trial {numbers}", 80, placeholder=" ...")
+    data = durable.read_verified(directory, path, file.sha256, whose)
+    return snapshots.load(data)
 
 
 def is_running(directory: Path) -> bool:

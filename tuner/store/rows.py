@@ -40,7 +40,7 @@ def trial_values(trial: TrialRow) -> tuple:
 
 def file_values(file: FileRow) -> tuple:
     """A row of `files`."""
-    return file.path, file.rows, as_json(file.sha256), as_json(file.empty)
+    return file.path, file.rows, file.sha256
 
 
 def place_values(place: Place) -> tuple:
@@ -59,10 +59,8 @@ def trial(row: tuple) -> TrialRow:
 
 def file(row: tuple) -> FileRow:
     """From a row of `files`."""
-    path, rows, sha256, empty = row
-    return FileRow(
-        path=path, rows=rows, sha256=json.loads(sha256), empty=json.loads(empty)
-    )
+    path, rows, sha256 = row
+    return FileRow(path=path, rows=rows, sha256=sha256)
 
 
 def place(row: tuple) -> Place:

@@ -1,8 +1,8 @@
 """Room on a disk: whether there is enough for a commit, and whether a failure had it.
 
-Orbax, Polars and SQLite each say in their own way that a disk is full, and some of them
-say it like anything else that fails. So when a commit has failed, as many bytes as it
-needs are written as a probe: that fails on a full disk, and where a quota is used up.
+Polars and SQLite each say in their own way that a disk is full, and may say it like
+anything else that fails. So when a commit has failed, as many bytes as it needs are
+written as a probe: that fails on a full disk, and where a quota is used up.
 """
 
 import contextlib
@@ -21,8 +21,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 FILES = 128  # more than a commit makes; a file system can run out of them too
 CHUNK = 2**20  # bytes of a probe written at once
 
-# Beside what they hold: Orbax's description of an array, a row's pages and journal.
-ARRAY_BYTES, TRIAL_BYTES = 2**14, 2**13
+# Beside what they hold: an array's names and headers, a row's pages and journal.
+ARRAY_BYTES, TRIAL_BYTES = 2**11, 2**13
 SMALL = 2**20  # bytes, enough for a definition, empty parts and what belongs to no row
 
 _PROBE = "probe"  # in tmp/, swept away like all that no ledger names

@@ -25,7 +25,7 @@ def write_part(directory: Path, name: str, number: int, frame: pl.DataFrame) -> 
     frame.write_parquet(buffer)
     path = part_path(name, number)
     sha256 = durable.write_durably(directory, path, buffer.getvalue())
-    return FileRow(path=path, rows=frame.height, sha256=sha256, empty={})
+    return FileRow(path=path, rows=frame.height, sha256=sha256)
 
 
 def read_parts(
@@ -101,6 +101,5 @@ def part_path(name: str, number: int) -> str:
 
 def _read_part(directory: Path, name: str, file: FileRow) -> pl.DataFrame:
     lost = f"{file.rows} rows of table `{name}`"
-    sha256 = file.sha256.get(file.path, "")
-    data = durable.read_verified(directory, file.path, sha256, lost)
+    data = durable.read_verified(directory, file.path, file.sha256, lost)
     return pl.read_parquet(io.BytesIO(data))

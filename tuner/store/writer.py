@@ -332,13 +332,13 @@ class Writer:
 
     def _save(self, number: int, stacks: Sequence[Stack]) -> list[Saved]:
         saved = []
-        for index, stack in enumerate(stacks, start=len(self._ahead)):
-            path = f"{snapshots.FOLDER}/{number:06d}-{index}"
-            empty = snapshots.save(durable.draft(self._directory, path), stack.arrays)
+        for index, alike in enumerate(snapshots.alike(stacks), len(self._ahead)):
+            path = f"{snapshots.FOLDER}/{number:06d}-{index}.npz"
+            snapshots.save(durable.draft(self._directory, path), alike)
             sha256 = durable.publish(self._directory, path)
-            rows = len(stack.entries)
-            file = FileRow(path=path, rows=rows, sha256=sha256, empty=empty)
-            places = [Place(entry, path, i) for i, entry in enumerate(stack.entries)]
+            entries = [entry for stack in alike for entry in stack.entries]
+            places = [Place(entry, path, i) for i, entry in enumerate(entries)]
+            file = FileRow(path=path, rows=len(entries), sha256=sha256)
             saved.append(Saved(file, places))
         return saved
 
