@@ -56,9 +56,9 @@ def test_a_file_is_flushed_then_moved_then_its_folder_flushed(run, order):
     ]
 
 
-def test_what_another_has_drafted_is_published_with_its_sha256(run, order):
+def test_what_another_has_drafted_is_published(run, order):
     durable.draft(run, "snapshots/1").write_bytes(b"A")
-    assert durable.publish(run, "snapshots/1") == hashlib.sha256(b"A").hexdigest()
+    durable.publish(run, "snapshots/1")
     assert [each for each, _ in order] == ["flush", "move", "flush"]
     assert (run / "snapshots/1").read_bytes() == b"A"
 

@@ -1,3 +1,5 @@
+import hashlib
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -27,8 +29,10 @@ def saved_and_loaded(folder, arrays):
     """Of two stacks, the second of one row."""
     rows = len(next(iter(arrays.values()), [0]))
     stacks = [of_rows(arrays, 0, rows - 1), of_rows(arrays, rows - 1, rows)]
-    save(folder / "1.npz", stacks)
-    return load((folder / "1.npz").read_bytes())
+    sha256 = save(folder / "1.npz", stacks)
+    data = (folder / "1.npz").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == sha256
+    return load(data)
 
 
 def of_rows(arrays, first, last):

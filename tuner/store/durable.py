@@ -1,6 +1,6 @@
 """Files that survive a power cut, and that do not lie when a bit has flipped.
 
-Everything but the ledger is prepared under `tmp/`, flushed to disk, hashed, and renamed
+Everything but the ledger is prepared under `tmp/`, hashed, flushed to disk, and renamed
 to its place in one step, so that a file is there as a whole or not at all. No format of
 ours notices a flipped bit by itself: the sha256 is checked before anything is parsed.
 
@@ -32,17 +32,16 @@ class DamagedError(RuntimeError):
 def write_durably(directory: Path, path: str, data: bytes) -> str:
     """Writes a file and returns its sha256, once all of it is on disk."""
     draft(directory, path).write_bytes(data)
-    return publish(directory, path)
+    publish(directory, path)
+    return hashlib.sha256(data).hexdigest()
 
 
-def publish(directory: Path, path: str) -> str:
-    """Moves the draft of the file `path` to its place, and returns its sha256."""
+def publish(directory: Path, path: str) -> None:
+    """Moves the draft of the file `path` to its place, once all of it is on disk."""
     work, final = draft(directory, path), directory / path
     flush(work)
-    sha256 = _sha256(work)
     work.replace(final)
     flush(final.parent)
-    return sha256
 
 
 def draft(directory: Path, path: str) -> Path:
@@ -137,8 +136,3 @@ def _may_lead_out(directory: Path, path: str) -> bool:
     return ".." in parts or any(
         os.path.islink(at := os.path.join(at, part)) for part in parts
     )
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -6,12 +6,13 @@ the small numbers of `ml_dtypes`, such as bfloat16: an array of them is saved as
 of one field, named as the type is, that holds their bytes.
 """
 
+import hashlib
 import io
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import ml_dtypes
 import numpy as np
@@ -70,22 +71,26 @@ def alike(stacks: Iterable[Stack]) -> list[list[Stack]]:
     return list(kinds.values())
 
 
-def save(file: Path, stacks: Sequence[Stack]) -> None:
-    """Saves stacks that are alike as a new file, their rows one after another.
+def save(file: Path, stacks: Sequence[Stack]) -> str:
+    """Saves stacks that are alike as a new file, and returns its sha256.
 
-    So they need not be joined before, which would take their memory once more.
+    Their rows lie one after another. What is large is read once: stacks are not joined
+    before they are written, nor is the file read again to be hashed.
     """
     rows = sum(len(stack.entries) for stack in stacks)
-    with zipfile.ZipFile(file, "w") as archive:
-        for leaf in stacks[0].arrays:
-            pieces = [_as_known(stack.arrays[leaf]) for stack in stacks]
-            kind = npy.dtype_to_descr(pieces[0].dtype)
-            shape = (rows, *pieces[0].shape[1:])
-            header = {"descr": kind, "fortran_order": False, "shape": shape}
-            with archive.open(f"{leaf}.npy", "w", force_zip64=True) as member:
-                npy.write_array_header_1_0(member, header)
-                for piece in pieces:
-                    member.write(np.ascontiguousarray(piece).data)
+    with file.open("wb") as stream:
+        hashing = _Hashing(stream)
+        with zipfile.ZipFile(hashing, "w") as archive:
+            for leaf in stacks[0].arrays:
+                pieces = [_as_known(stack.arrays[leaf]) for stack in stacks]
+                kind = npy.dtype_to_descr(pieces[0].dtype)
+                shape = (rows, *pieces[0].shape[1:])
+                header = {"descr": kind, "fortran_order": False, "shape": shape}
+                with archive.open(f"{leaf}.npy", "w", force_zip64=True) as member:
+                    npy.write_array_header_1_0(member, header)
+                    for piece in pieces:
+                        member.write(np.ascontiguousarray(piece).data)
+    return hashing.sha256.hexdigest()
 
 
 def load(data: bytes) -> dict[str, np.ndarray]:
@@ -108,6 +113,19 @@ def _as_it_was(array: np.ndarray) -> np.ndarray:
         return array
     (name,) = array.dtype.names
     return array.view(getattr(ml_dtypes, name))
+
+
+class _Hashing(io.RawIOBase):
+    """A way to a stream in which nobody moves back: bytes are hashed as they come."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.sha256 = hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        """Anything that is bytes."""
+        self.sha256.update(data)
+        return self._stream.write(data)
 
 
 _ANOTHERS = 2  # `dtype.isbuiltin` of a type that is not NumPy's own

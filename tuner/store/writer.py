@@ -334,8 +334,8 @@ class Writer:
         saved = []
         for index, alike in enumerate(snapshots.alike(stacks), len(self._ahead)):
             path = f"{snapshots.FOLDER}/{number:06d}-{index}.npz"
-            snapshots.save(durable.draft(self._directory, path), alike)
-            sha256 = durable.publish(self._directory, path)
+            sha256 = snapshots.save(durable.draft(self._directory, path), alike)
+            durable.publish(self._directory, path)
             entries = [entry for stack in alike for entry in stack.entries]
             places = [Place(entry, path, i) for i, entry in enumerate(entries)]
             file = FileRow(path=path, rows=len(entries), sha256=sha256)
