@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from benchmarks.results import Figure, Findings, Scale
-from benchmarks.timing import Measured, empty_caches, ratios
+from benchmarks.timing import Measured, empty_caches, ratios, touch_memory
 from benchmarks.workloads import load
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +56,7 @@ def _process(contender: str, trials: int, steps: int) -> tuple[float, dict]:
         environment = os.environ | empty_caches(caches)
         for name in ("JAX_NUM_CPU_DEVICES", "JAX_COMPILATION_CACHE_DIR"):
             environment.pop(name, None)
+        touch_memory()
         started = time.perf_counter()
         done = subprocess.run(
             [*command, str(trials), str(steps)],
