@@ -43,7 +43,7 @@ def read(directory: Path) -> Ledger | None:
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_DAMAGE:
             raise OSError(f"`{path}` cannot be read now ({error})") from error
-        raise DamagedError(path, f"is no sound database ({error})", _ALL) from error
+        raise _unsound(path, error) from error
     return _decode(path, tables) if tables else None
 
 
@@ -301,8 +301,14 @@ def _select(path: Path, lying_at: Path, mode: str) -> dict[str, list[tuple]]:
         }
         [(said,)] = connection.execute("pragma integrity_check(1)")
     if said != "ok":  # as of an index, by which a writer finds rows
-        raise DamagedError(path, f"is no sound database ({said})", _ALL)
+        raise _unsound(path, said)
     return {"run": run, **tables}
+
+
+def _unsound(path: Path, said: object) -> DamagedError:
+    """What SQLite finds wrong, on one line."""
+    line = " ".join(str(said).split())
+    return DamagedError(path, f"is no sound database ({line})", _ALL)
 
 
 def _decode(path: Path, tables: Mapping[str, list[tuple]]) -> Ledger:
