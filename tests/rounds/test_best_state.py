@@ -52,7 +52,7 @@ def test_interrupted_by_whatever_it_ends_as_with_lanes_that_never_were(
         tuner.run(small.study(), directory, display=RaiseAfter(7))
     _kill(directory, 6)
     run = tuner.run(small.study(), directory, display=StopAfter(5))
-    assert set(run.trials["status"]) & {"running", "waiting"}
+    assert run.status == "interrupted"  # maybe between the rounds
     assert_equal(tuner.run(small.study(), directory), in_lanes)
 
 
